@@ -1,0 +1,39 @@
+# `make help` lists the targets. Needs Python 3.11 and make; all else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test lint unit lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+install: .venv/installed  ## make .venv with everything in requirements.lock
+
+.venv/installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
+	$(BIN)/python -m kdae.train --config configs/quickstart.yaml
+
+lint: install  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: install  ## the tests alone
+	$(BIN)/pytest
+
+test: lint unit  ## lint, then run everything
+
+lock: install  ## resolve requirements.lock anew
+	$(BIN)/uv pip compile --quiet --extra dev --no-emit-index-url --python-version 3.11 \
+		--no-header --upgrade pyproject.toml -o requirements.lock
+
+clean:  ## remove .venv and caches, not runs
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
