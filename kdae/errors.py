@@ -1,0 +1,39 @@
+"""Errors meant for the user, and how a command ends on them."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+_INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C: 128 + SIGINT
+
+
+class UserError(ValueError):
+    """Something the user can put right: a bad argument, file or data set.
+
+    The message stands alone: it names the argument or file, what was expected and what
+    came instead. Commands print it as one line, without a traceback.
+    """
+
+
+def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
+    """Runs a command's `main(argv) -> exit status` and ends the process with its status.
+
+    A `UserError` is printed as one line `error: ...` on stderr and ends with status 2 (as
+    argparse does for bad arguments); Ctrl-C ends with status 130, without a traceback. Any
+    other exception is a bug and keeps its traceback.
+
+    Args:
+      main: called with None, so that it reads `sys.argv`.
+
+    Raises:
+      SystemExit: always.
+    """
+    try:
+        status = main(None)
+    except UserError as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = _INTERRUPTED
+    sys.exit(status)
