@@ -1,0 +1,146 @@
+"""Clean pictures in, (noisy, clean) batches out, keyed by the global step.
+
+Everything random in an example is drawn from (seed, step, place in the batch), with no
+state anywhere: the same config and seed give the same bits whatever the number of parallel
+calls, and a run resumed at step s sees what an uninterrupted one would have seen there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from kdae import augment
+from kdae.config import AugmentConfig, NoiseConfig, NoiseSpec
+from kdae.images import to_float
+from kdae.noise import build_noise, quantize
+from kdae.sources import Pictures
+
+Example = tuple[tf.Tensor, tf.Tensor]
+
+
+def training_batches(
+    pictures: Pictures,
+    noise: NoiseConfig,
+    flips: AugmentConfig,
+    *,
+    batch: int,
+    patch: int,
+    seed: int,
+    steps: range,
+    parallel: int = tf.data.AUTOTUNE,
+) -> tf.data.Dataset:
+    """The batches of the given steps.
+
+    Pictures are drawn in proportion to their area, so that every place is as likely as
+    any other. Pairs keep their own noise: crops and flips apply to both alike.
+
+    Args:
+        pictures: from `kdae.sources`.
+        noise: what is put on clean pictures; not used for pairs.
+        flips: which flips and turns.
+        batch: examples per step.
+        patch: side of the square crop in pixels.
+        seed: of the run.
+        steps: global steps, counted from 0; element i of the result belongs to `steps[i]`.
+        parallel: how many examples are made at once; does not change a bit.
+
+    Returns:
+        Elements (noisy, clean), each float32 [batch, patch, patch, channels]; clean in
+        [0, 1], noisy not clipped.
+    """
+    example = _example_maker(pictures, noise, flips, batch, patch, seed)
+    return (
+        tf.data.Dataset.range(steps.start * batch, steps.stop * batch)
+        .map(example, num_parallel_calls=parallel, deterministic=True)
+        .batch(batch, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def validation_batches(
+    pictures: Pictures, noise: NoiseSpec, *, patch: int, seed: int, limit: int, multiple: int
+) -> list[Example]:
+    """The middle of each picture with noise that depends on (seed, picture) alone.
+
+    Args:
+        pictures: held-out pictures, or pairs.
+        noise: a spec of `kdae.noise`; not used for pairs.
+        patch: the middle square is at most this large; cut to a multiple of `multiple`.
+        seed: of the run.
+        limit: at most so many pictures, spread evenly over all.
+        multiple: of the model's sizes.
+
+    Returns:
+        Per picture (noisy, clean), each float32 [1, h, w, channels].
+    """
+    make_noise = build_noise(noise)
+    count = min(limit, len(pictures))
+    examples = []
+    for index in np.linspace(0, len(pictures) - 1, count).round().astype(int):
+        pair = [pictures.arrays[index]]
+        if pictures.noisy is not None:
+            pair.insert(0, pictures.noisy[index])
+        h, w = (min(side, patch) // multiple * multiple for side in pair[0].shape[:2])
+        y, x = (pair[0].shape[0] - h) // 2, (pair[0].shape[1] - w) // 2
+        cut = [tf.constant(to_float(array[y : y + h, x : x + w])) for array in pair]
+        if len(cut) == 1:
+            # Large and odd, so that no training step shares a seed with a picture.
+            key = tf.constant([seed, -1 - int(index)], tf.int64)
+            cut.insert(0, make_noise(cut[0], key))
+        examples.append((cut[0][tf.newaxis], cut[1][tf.newaxis]))
+    return examples
+
+
+def _example_maker(
+    pictures: Pictures,
+    noise: NoiseConfig,
+    flips: AugmentConfig,
+    batch: int,
+    patch: int,
+    seed: int,
+) -> Callable[[tf.Tensor], Example]:
+    """A function from the global example number to (noisy, clean), for `Dataset.map`."""
+    channels = pictures.arrays[0].shape[-1]
+    sizes = np.array([array.shape[:2] for array in pictures.arrays])
+    areas = sizes.prod(axis=1, dtype=np.float64)
+    shares = tf.constant(np.cumsum(areas) / areas.sum(), tf.float32)
+    sizes_tensor = tf.constant(sizes, tf.int32)
+    layers = [pictures.arrays] if pictures.noisy is None else [pictures.noisy, pictures.arrays]
+    make_noise = build_noise(noise.kind)
+    steps = [
+        op
+        for op, wanted in (
+            (augment.flip_left_right, flips.flip_left_right),
+            (augment.flip_up_down, flips.flip_up_down),
+            (augment.quarter_turn, flips.quarter_turns),
+        )
+        if wanted
+    ]
+
+    def read(index: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        # Only the window is read and made float: a picture may be large, or on disk.
+        window = [layer[index][y : y + patch, x : x + patch] for layer in layers]
+        return np.concatenate([to_float(part) for part in window], axis=-1)
+
+    def example(number: tf.Tensor) -> Example:
+        key = tf.stack([tf.constant(seed, tf.int64), number // batch])
+        key = tf.random.experimental.stateless_fold_in(key, number % batch)
+        seeds = tf.unstack(tf.random.split(key, 4 + len(steps)))
+        draw = tf.random.stateless_uniform([], seeds[0], alg="philox")
+        index = tf.searchsorted(shares, draw[tf.newaxis], side="right")[0]
+        index = tf.minimum(index, len(areas) - 1)
+        size = sizes_tensor[index]
+        y, x = augment.crop_offset(seeds[1], size[0], size[1], patch)
+        image = tf.numpy_function(read, [index, y, x], tf.float32, stateful=False)
+        image = tf.ensure_shape(image, [patch, patch, channels * len(layers)])
+        for op, own in zip(steps, seeds[4:], strict=True):
+            image = op(image, own)
+        if len(layers) == 2:
+            return image[..., :channels], image[..., channels:]
+        noisy = make_noise(image, seeds[2])
+        return quantize(noisy, seeds[3], noise.quantize), image
+
+    return example

@@ -1,0 +1,131 @@
+"""The training step: one for one device, many devices and many machines.
+
+Stock `fit()` fails on several machines with Keras 3, so the step is our own: each replica
+takes its share of the batch, the gradients are added up across replicas, and the averaged
+weights follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kdae.config import Config
+from kdae.losses import l1_l2
+from kdae.metrics import psnr
+from kdae.model import build_denoiser
+from kdae.schedules import build_optimizer
+
+
+@dataclass(frozen=True)
+class State:
+    """All that changes in training.
+
+    Attributes:
+        model: the network being trained, under the run's precision.
+        averaged: the same network in float32 with the exponential moving average of the
+            weights, which is validated and saved.
+        optimizer: with its moments.
+        step: int64 scalar variable, the steps taken.
+        seconds: float64 scalar variable, time spent training, over all sittings.
+    """
+
+    model: keras.Model
+    averaged: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    step: tf.Variable
+    seconds: tf.Variable
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """What a resumed run needs to go on bit for bit."""
+        return tf.train.Checkpoint(
+            weights=[v.value for v in self.model.variables],
+            averaged=[v.value for v in self.averaged.variables],
+            optimizer=[v.value for v in self.optimizer.variables],
+            step=self.step,
+            seconds=self.seconds,
+        )
+
+
+def resolve_precision(precision: str) -> str:
+    """A dtype policy: `auto` is mixed_float16 where there is a GPU, else float32."""
+    if precision != "auto":
+        return precision
+    return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
+
+
+def build_state(config: Config, strategy: tf.distribute.Strategy) -> State:
+    """A network with fresh filters and what trains it, on the devices of `strategy`."""
+    precision = resolve_precision(config.train.precision)
+    channels, decay, seed = config.data.channels, config.train.weight_decay, config.train.seed
+    with strategy.scope():
+        model = build_denoiser(config.model, channels, decay, precision, seed)
+        averaged = build_denoiser(config.model, channels)
+        optimizer = build_optimizer(config.train, strategy.num_replicas_in_sync)
+        if precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(model.trainable_variables)
+        step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    averaged.set_weights(model.get_weights())
+    return State(model, averaged, optimizer, step, seconds)
+
+
+def build_step(
+    config: Config, state: State, strategy: tf.distribute.Strategy
+) -> Callable[[Any], tuple[tf.Tensor, tf.Tensor]]:
+    """The function that takes one step.
+
+    Returns:
+        A function of a (distributed) batch (noisy, clean) that updates `state` and returns
+        the data term and the regularization term of the loss, float32 scalars. All of
+        `state` changes in one call, so an interrupt cannot fall in between.
+    """
+    replicas = strategy.num_replicas_in_sync
+    loss, model, optimizer = config.loss, state.model, state.optimizer
+    scale = getattr(optimizer, "scale_loss", lambda value: value)
+
+    def replica_step(noisy: tf.Tensor, clean: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            restored = model(noisy, training=True)
+            data = tf.reduce_mean(l1_l2(clean, restored, loss.l1, loss.l2, loss.reduction))
+            penalty = tf.add_n(model.losses) if model.losses else tf.zeros([])
+            scaled = scale(data + penalty)
+        gradients = tape.gradient(scaled, model.trainable_variables)
+        if replicas > 1:
+            # Averaged here, over replicas with equal shares of the batch, so that the
+            # optimizer clips the whole gradient, not each replica's own. It adds up what
+            # the replicas hand it, so each hands in its part.
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+            gradients = [gradient / replicas for gradient in gradients]
+        optimizer.apply(gradients, model.trainable_variables)
+        return data, penalty
+
+    @tf.function(reduce_retracing=True)
+    def step(batch: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        terms = strategy.run(replica_step, args=batch)
+        data, penalty = (
+            strategy.reduce(tf.distribute.ReduceOp.MEAN, term, axis=None) for term in terms
+        )
+        state.step.assign_add(1)
+        # The average is short at first, so that it leaves the initial filters behind.
+        taken = tf.cast(state.step, tf.float32)
+        keep = tf.minimum(config.train.ema, (1.0 + taken) / (10.0 + taken))
+        for mean, now in zip(state.averaged.variables, state.model.variables, strict=True):
+            mean.value.assign(keep * mean.value + (1.0 - keep) * now.value)
+        return data, penalty
+
+    return step
+
+
+def validate(model: keras.Model, examples: list[tuple[tf.Tensor, tf.Tensor]]) -> float:
+    """Mean PSNR in dB of the denoised (noisy, clean) examples."""
+    if not examples:
+        raise ValueError("examples: expected at least one picture, got none")
+    values = [float(psnr(clean, model(noisy, training=False))[0]) for noisy, clean in examples]
+    return sum(values) / len(values)

@@ -1,0 +1,55 @@
+"""What several tests share: a tiny model of total stride 4, its card, a run folder."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kdae.config import ModelConfig
+from kdae.infer import Denoiser
+from kdae.model import build_denoiser
+from kdae.runs import CARD, MODEL, describe, save_model, write_card
+
+TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
+
+
+@functools.cache
+def tiny_model(channels: int = 1) -> keras.Model:
+    """Two scales, random weights; every filter is alive, so that a seam would show."""
+    model = build_denoiser(TINY, channels)
+    generator = np.random.default_rng(channels)
+    for weight in model.trainable_variables:
+        fan_in = max(int(np.prod(weight.shape[:-1])), 1)
+        weight.assign(generator.normal(0.0, 1.0 / np.sqrt(fan_in), weight.shape))
+    return model
+
+
+@functools.cache
+def tiny_card(channels: int = 1) -> dict[str, Any]:
+    """The card of `tiny_model`."""
+    return describe(tiny_model(channels), "tiny")
+
+
+@functools.cache
+def tiny_denoiser(channels: int = 1) -> Denoiser:
+    """`tiny_model`, ready for pictures."""
+    return Denoiser(tiny_model(channels), tiny_card(channels))
+
+
+def tiny_run(folder: Path, channels: int = 1) -> Path:
+    """Writes `tiny_model` and its card as a run folder; returns it."""
+    folder.mkdir(parents=True)
+    save_model(tiny_model(channels), folder / MODEL)
+    write_card(tiny_card(channels), folder / CARD)
+    return folder
+
+
+def noise_image(*shape: int, seed: int = 0, dtype: Any = np.uint8) -> np.ndarray:
+    """Uniform random values: the whole range of an integer type, [0, 1] of a float."""
+    values = np.random.default_rng(seed).uniform(size=shape)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    return (values * (np.iinfo(dtype).max + 1)).astype(dtype)

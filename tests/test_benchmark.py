@@ -1,0 +1,43 @@
+"""The benchmark of the input pipeline counts the wait, and only the wait."""
+
+import re
+import time
+
+import pytest
+import tensorflow as tf
+
+from kdae import benchmark
+from kdae.config import config_from_dict
+from kdae.errors import UserError
+
+SMALL = config_from_dict(
+    {
+        "data": {"limit": 2},
+        "model": {"widths": [4], "blocks": [1]},
+        "train": {"batch": 2, "patch": 8},
+    }
+)
+
+
+def test_a_slow_pipeline_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = benchmark.training_batches
+
+    def slow(*args: object, **kw: object) -> tf.data.Dataset:
+        def sleep(noisy: tf.Tensor, clean: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            waited = tf.numpy_function(lambda: (time.sleep(0.05), 0)[1], [], tf.int64)
+            with tf.control_dependencies([waited]):
+                return tf.identity(noisy), clean
+
+        return real(*args, **kw).map(sleep)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(benchmark, "training_batches", slow)
+    timed = benchmark.measure_pipeline(SMALL, 5)
+    assert timed.wait > 0.02 and timed.share > 0.5
+    assert timed.alone < timed.step
+
+
+def test_the_line_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmark.main(["pipeline", "--steps", "3"]) == 0
+    assert re.search(r"\d+\.\d ms .* \(\d+\.\d %\) waiting for data", capsys.readouterr().out)
+    with pytest.raises(UserError, match="--steps: expected at least 1, got 0"):
+        benchmark.main(["pipeline", "--steps", "0"])

@@ -1,0 +1,74 @@
+"""Finding models and reading cards; every way to name the wrong thing."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kdae import runs
+from kdae.errors import UserError
+from tests.helpers import tiny_model, tiny_run
+
+
+def test_a_run_folder_and_its_file_are_the_same_model(tmp_path: Path) -> None:
+    folder = tiny_run(tmp_path / "run")
+    image = np.random.default_rng(0).random((1, 8, 8, 1), np.float32)
+    for name in (folder, str(folder), folder / "model.keras"):
+        model, card = runs.load_model(name)
+        np.testing.assert_array_equal(model(image), tiny_model()(image))
+        assert card["name"] == "tiny"
+
+
+def test_a_file_without_a_card_is_described_from_the_model(tmp_path: Path) -> None:
+    tiny_model(3).save(tmp_path / "mine.keras")
+    _, card = runs.load_model(tmp_path / "mine.keras")
+    assert (card["name"], card["channels"], card["size_multiple"]) == ("mine", 3, 4)
+    assert card["parameters"] == tiny_model(3).count_params()
+
+
+def test_a_card_beside_a_named_file(tmp_path: Path) -> None:
+    tiny_model().save(tmp_path / "mine.keras")
+    card = runs.describe(tiny_model(), "shown")
+    runs.write_card(card | {"results": [1]}, tmp_path / "mine.json")
+    assert runs.load_model(tmp_path / "mine.keras")[1]["results"] == [1]
+
+
+def test_no_such_model(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match="nosuch: expected a run folder, a .keras file or a ship"
+    ):
+        runs.load_model("nosuch")
+    with pytest.raises(UserError, match="holds no model.keras"):
+        runs.load_model(tmp_path)
+
+
+def test_not_one_of_our_models(tmp_path: Path) -> None:
+    (tmp_path / "text.keras").write_text("hello")
+    with pytest.raises(UserError, match=r"text\.keras is not a kdae model"):
+        runs.load_model(tmp_path / "text.keras")
+    image = keras.Input((None, None, 1))
+    keras.Model(image, keras.layers.MaxPooling2D()(image)).save(tmp_path / "pool.keras")
+    with pytest.raises(UserError, match=r"pool\.keras is not a kdae model .*MaxPooling2D"):
+        runs.load_model(tmp_path / "pool.keras")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 99}'])
+def test_a_card_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(UserError, match=r"c\.json"):
+        runs.load_card(tmp_path / "c.json")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        runs.replace_file(path, fail)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

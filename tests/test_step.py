@@ -1,0 +1,113 @@
+"""The training step: its loss, its average, half precision, and several devices."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kdae.config import Config, LossConfig, ModelConfig, TrainConfig
+from kdae.losses import l1_l2
+from kdae.step import build_state, build_step, resolve_precision, validate
+
+RNG = np.random.default_rng(0)
+CLEAN = tf.constant(RNG.random((4, 16, 16, 1), np.float32))
+NOISY = CLEAN + tf.constant(RNG.normal(0, 0.1, (4, 16, 16, 1)), tf.float32)
+
+
+def config(**train: object) -> Config:
+    settings: dict[str, object] = {"learning_rate": 0.01, "warmup": 0, "optimizer": "adam"}
+    return Config(
+        model=ModelConfig(widths=(4, 8), blocks=(1, 1)),
+        loss=LossConfig(l1=1.0, l2=2.0),
+        train=TrainConfig(**(settings | train)),  # type: ignore[arg-type]
+    )
+
+
+def test_terms_and_average() -> None:
+    strategy = tf.distribute.get_strategy()
+    settings = config(weight_decay=0.01, ema=0.5)
+    state = build_state(settings, strategy)
+    before = [w.copy() for w in state.model.get_weights()]
+    expected = float(tf.reduce_mean(l1_l2(CLEAN, state.model(NOISY), 1.0, 2.0)))
+    squares = sum(0.01 * np.square(w).sum() for w in before if w.ndim == 4)
+    data, penalty = build_step(settings, state, strategy)((NOISY, CLEAN))
+    assert float(data) == pytest.approx(expected, rel=1e-5)
+    assert float(penalty) == pytest.approx(squares, rel=1e-5)
+    assert int(state.step) == 1
+    # After one step the average keeps (1 + 1) / (10 + 1) of the initial weights.
+    keep = 2 / 11
+    for old, new, mean in zip(
+        before, state.model.get_weights(), state.averaged.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(mean, keep * old + (1 - keep) * new, atol=1e-6)
+
+
+def test_training_lowers_the_loss() -> None:
+    strategy = tf.distribute.get_strategy()
+    state = build_state(config(), strategy)
+    step = build_step(config(), state, strategy)
+    losses = [float(step((NOISY, CLEAN))[0]) for _ in range(40)]
+    assert np.mean(losses[-5:]) < 0.8 * losses[0]
+    assert validate(state.averaged, [(NOISY[:1], CLEAN[:1])]) > 20
+
+
+def test_two_steps_in_mixed_precision_on_a_cpu() -> None:
+    strategy = tf.distribute.get_strategy()
+    settings = config(precision="mixed_float16")
+    state = build_state(settings, strategy)
+    step = build_step(settings, state, strategy)
+    terms = [float(step((NOISY, CLEAN))[0]) for _ in range(2)]
+    assert state.model.get_layer("down0_conv").compute_dtype == "float16"
+    assert {layer.compute_dtype for layer in state.averaged.layers} == {"float32"}
+    full = config(precision="float32")
+    other = build_state(full, strategy)
+    first = float(build_step(full, other, strategy)((NOISY, CLEAN))[0])
+    assert terms[0] == pytest.approx(first, rel=1e-2)
+    assert all(np.isfinite(w).all() for w in state.model.get_weights())
+    assert terms[1] != terms[0]
+
+
+def test_auto_precision_without_a_gpu() -> None:
+    assert not tf.config.list_logical_devices("GPU")
+    assert resolve_precision("auto") == "float32"
+    assert resolve_precision("mixed_float16") == "mixed_float16"
+
+
+def test_nothing_to_validate_on() -> None:
+    with pytest.raises(ValueError, match="at least one picture"):
+        validate(build_state(config(), tf.distribute.get_strategy()).averaged, [])
+
+
+# Logical devices must be set before TensorFlow starts, so in a process of its own.
+TWO_DEVICES = """
+import numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from kdae.loop import distribute
+from kdae.step import build_state, build_step
+from tests.test_step import CLEAN, NOISY, config
+results = []
+for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+    settings = config(clip_norm=0.05, weight_decay=1e-3, optimizer="sgd", learning_rate=0.5)
+    state = build_state(settings, strategy)
+    step = build_step(settings, state, strategy)
+    data = tf.data.Dataset.from_tensors((NOISY, CLEAN)).repeat(5)
+    terms = [[float(t) for t in step(batch)] for batch in distribute(data, strategy)]
+    results.append((strategy.num_replicas_in_sync, terms, state.averaged.get_weights()))
+(one, a, x), (two, b, y) = results
+assert (one, two) == (1, 2), (one, two)
+np.testing.assert_allclose(a, b, rtol=1e-5)
+assert a[0][0] != a[-1][0]
+for left, right in zip(x, y):
+    np.testing.assert_allclose(left, right, atol=1e-6)
+print("equal")
+"""
+
+
+def test_two_devices_equal_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.strip().endswith("equal"), done.stderr[-3000:]
