@@ -1,0 +1,65 @@
+"""Keeps many arrays: in memory up to a limit, the rest in a temporary file."""
+
+import tempfile
+from typing import IO
+
+import numpy as np
+
+from kdae.errors import UserError
+
+RAM_LIMIT = 2 << 30
+_ALIGNMENT = 16  # bytes: enough for any dtype
+
+
+class Store:
+    """Takes arrays one by one and gives them all back, read-only, at the end.
+
+    The file has no name and goes away with the last array. All arrays in it share one
+    mapping: one each would use up the open files a process may have.
+    """
+
+    def __init__(self, ram_limit: int) -> None:
+        self._room = ram_limit
+        self._file: IO[bytes] | None = None
+        self._entries: list[np.ndarray | tuple[int, tuple[int, ...], np.dtype]] = []
+
+    def add(self, array: np.ndarray) -> None:
+        """Takes an array.
+
+        Raises:
+          UserError: if the temporary file cannot be written.
+        """
+        if array.nbytes <= self._room:
+            self._room -= array.nbytes
+            array = np.ascontiguousarray(array)
+            array.flags.writeable = False
+            self._entries.append(array)
+            return
+        self._room = 0
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()
+            self._file.write(b"\0" * (-self._file.tell() % _ALIGNMENT))
+            self._entries.append((self._file.tell(), array.shape, array.dtype))
+            self._file.write(np.ascontiguousarray(array).data)
+        except OSError as error:
+            raise UserError(
+                f"pictures beyond the memory limit go to a temporary file in "
+                f"{tempfile.gettempdir()}, which cannot be written ({error.strerror}): "
+                f"set TMPDIR to a larger disk, or data.limit"
+            ) from error
+
+    def arrays(self) -> list[np.ndarray]:
+        """All arrays in the order they came; nothing may be added afterwards."""
+        if self._file is None:
+            return [entry for entry in self._entries if isinstance(entry, np.ndarray)]
+        self._file.flush()
+        mapped = np.memmap(self._file, np.uint8, mode="r")
+        result = []
+        for entry in self._entries:
+            if not isinstance(entry, np.ndarray):
+                start, shape, dtype = entry
+                end = start + int(np.prod(shape)) * dtype.itemsize
+                entry = mapped[start:end].view(dtype).reshape(shape)
+            result.append(entry)
+        return result
