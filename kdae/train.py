@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -173,6 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = ["--config", args.config] if args.config else []
     words += [word for setting in args.set for word in ("--set", setting)]
     command = shlex.join(["python", "-m", "kdae.train", *words])
+    # A scheduler that wants its machine back, or `kill`, ends a run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         train(config, out, resume=args.resume, command=command)
     except KeyboardInterrupt:

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import os
-import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kdae import loop, runs, step
+from kdae import loop, runs
 from kdae import train as train_module
 from kdae.config import Config, config_from_dict, load_config
 from kdae.errors import UserError
@@ -45,7 +43,7 @@ def settings(photos: Path, **train: object) -> dict[str, dict[str, object]]:
     }  # fmt: skip
     return {
         "data": {"source": str(photos)},
-        "model": {"widths": [4, 8], "blocks": [1, 1]},
+        "model": {"widths": [4], "blocks": [1]},
         "noise": {"kind": {"gaussian": {"sigma": 60}}, "quantize": 0},
         "validation": {"patch": 32, "noise": {"gaussian": {"sigma": 60}}},
         "train": base | train,
@@ -76,7 +74,7 @@ def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_run_folder(whole: Path, photos: Path) -> None:
     names = {p.name for p in whole.iterdir()}
     assert names == {
-        "model.keras", "model-card.json", "config.yaml", "history.csv", "curves.png", "samples.png",
+        runs.MODEL, runs.CARD, runs.CONFIG, runs.HISTORY, "curves.png", "samples.png",
     }  # fmt: skip
     assert load_config(whole / "config.yaml") == config(photos)
     rows = list(csv.DictReader((whole / "history.csv").open()))
@@ -90,18 +88,10 @@ def test_the_run_folder(whole: Path, photos: Path) -> None:
     assert card["training"]["licenses"] == {"unknown": 10}
     assert card["results"][0]["psnr"] == pytest.approx(float(rows[-1]["psnr"]), abs=1e-3)
     assert card["results"][0]["psnr"] > card["results"][0]["psnr_noisy"]
-    assert (card["channels"], card["size_multiple"]) == (1, 4)
+    assert (card["channels"], card["size_multiple"]) == (1, 2)
     for name in ("curves.png", "samples.png"):
         with Image.open(whole / name) as picture:
             assert min(picture.size) > 200
-
-
-def test_the_same_config_gives_the_same_weights(
-    whole: Path, photos: Path, tmp_path: Path
-) -> None:
-    assert equal(train(config(photos), tmp_path / "again"), whole)
-    other = train(config(photos, seed=1), tmp_path / "other")
-    assert not equal(other, whole)
 
 
 def arguments(photos: Path, out: Path, **train: object) -> list[str]:
@@ -119,7 +109,7 @@ def test_killed_and_resumed_bit_for_bit(whole: Path, photos: Path, tmp_path: Pat
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         # Killed as soon as some checkpoint after the first is there, wherever that is.
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while len(list(out.glob("checkpoints/*.index"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         process.kill()
@@ -190,7 +180,7 @@ run_main(main)
 """
     done = subprocess.run(
         [sys.executable, "-c", limit, *arguments(photos, out, validate_every=100)],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 2
     assert "checkpoint of step 8 could not be written" in done.stderr
@@ -228,35 +218,35 @@ def test_starting_from_another_model(
     )
     out = train(colour, tmp_path / "colour")
     assert "down0_conv, head_conv start afresh" in capsys.readouterr().err
-    name = "encoder1_block0_conv1"
+    name = "encoder0_block0_conv1"
     models = [keras.saving.load_model(f / runs.MODEL, compile=False) for f in (out, whole)]
     kernels = [model.get_layer(name).kernel.numpy() for model in models]
     np.testing.assert_allclose(kernels[0], kernels[1], atol=1e-6)
     wrong = config_from_dict(
-        settings(photos, init=str(whole)) | {"model": {"widths": [5, 7], "blocks": [1, 1]}}
+        settings(photos, init=str(whole)) | {"model": {"widths": [5], "blocks": [1]}}
     )
     with pytest.raises(UserError, match="no layer has the shapes"):
         train(wrong, tmp_path / "wrong")
 
 
-def test_a_batch_that_cannot_be_shared(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_cannot_be_shared(photos: Path) -> None:
     with pytest.raises(UserError, match="multiple of the 3 devices, got 4"):
         train_module._check_batches(config(photos), 3)
 
 
-def test_mixed_precision_run_ends_in_float32(photos: Path, tmp_path: Path) -> None:
-    out = train(config(photos, precision="mixed_float16", steps=2), tmp_path / "half")
+def test_mixed_precision_and_tensorboard(whole: Path, photos: Path, tmp_path: Path) -> None:
+    changed = config(photos, precision="mixed_float16", tensorboard=True, steps=8, seed=1)
+    out = train(changed, tmp_path / "half")
     loaded = keras.saving.load_model(out / runs.MODEL, compile=False)
     assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
-
-
-def test_tensorboard_logs_on_request(photos: Path, tmp_path: Path) -> None:
-    out = train(config(photos, tensorboard=True, steps=8), tmp_path / "board")
+    assert not equal(out, whole)
     assert [p for p in (out / "tensorboard").iterdir() if p.stat().st_size > 1000]
 
 
-def test_summary(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    os.chdir(tmp_path)
+def test_summary(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(["--summary"]) == 0
     text = capsys.readouterr().out
     assert "down0_conv" in text and "receptive field" in text
