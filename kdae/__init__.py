@@ -1,36 +1,22 @@
 """kdae: a small denoising autoencoder in Keras.
 
-    import kdae
-    clean = kdae.load("photo").denoise(image)
+In short: `clean = kdae.load("runs/x").denoise(image)`.
 """
 
 import os
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from kdae.infer import Denoiser as Denoiser
-    from kdae.infer import load as load
-    from kdae.losses import L1L2Loss as L1L2Loss
-    from kdae.model import build_denoiser as build_denoiser
-
-# TensorFlow's start-up lines would bury our own messages; a user's setting wins.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from kdae.quiet import quiet
 
 __version__ = "0.1.0"
+
+# TensorFlow's start-up lines would bury our own messages; a user's setting wins. Some are
+# printed before it reads the setting, so its first import is held back, unless it fails.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+with quiet():
+    import tensorflow as _tensorflow  # noqa: F401
+
+from kdae.infer import Denoiser, load
+from kdae.losses import L1L2Loss
+from kdae.model import build_denoiser
+
 __all__ = ["Denoiser", "L1L2Loss", "__version__", "build_denoiser", "load"]
-
-_HOMES = {
-    "Denoiser": "kdae.infer",
-    "L1L2Loss": "kdae.losses",
-    "build_denoiser": "kdae.model",
-    "load": "kdae.infer",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Imports public names when first used: TensorFlow takes seconds, `--help` should not."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'kdae' has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(_HOMES[name]), name)

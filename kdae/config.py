@@ -28,13 +28,12 @@ class DataConfig:
     """Where the clean pictures come from.
 
     `source` is `kdae_photos`, `tfds:NAME`, a folder, or `{noisy: ..., clean: ...}` for
-    the user's own pairs. `validation` and `test` name other sources; without them the
-    source's own splits are used, or for a folder a fixed tenth of its pictures each.
+    the user's own pairs. `validation` names another source; without it the source's own
+    validation split is used, or for a folder a fixed tenth of its pictures.
     """
 
     source: Source = "kdae_photos"
     validation: Source | None = None
-    test: Source | None = None
     channels: Literal[1, 3] = 1
     limit: int | None = None
 
