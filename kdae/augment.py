@@ -1,0 +1,86 @@
+"""Augmentation: pure functions ``(image, seed) -> image``, eager and inside ``tf.data``.
+
+The same seed makes the same choice whatever the picture, so a noisy and a clean picture of
+a pair stay aligned when both are given the same seed. Give each function a seed of its own
+(``tf.random.split``): with a shared one the choices of different functions are linked.
+"""
+
+import tensorflow as tf
+
+from kdae.ranges import uniform
+
+
+def crop_offset(
+    seed: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draw the top left corner of a square crop, uniformly over all that fit.
+
+    Args:
+        seed: integer tensor ``[2]``.
+        height: height of the picture in pixels, at least ``size``.
+        width: width of the picture in pixels, at least ``size``.
+        size: side of the crop in pixels.
+
+    Returns:
+        ``(y, x)``, int32 scalars, ``0 <= y <= height - size``, ``0 <= x <= width - size``.
+    """
+    room = tf.cast(tf.stack([height, width]), tf.float32) - (size - 1)
+    corner = tf.cast(uniform(seed, [2]) * room, tf.int32)
+    return corner[0], corner[1]
+
+
+def random_crop(image: tf.Tensor, seed: tf.Tensor, size: int) -> tf.Tensor:
+    """Cut a random square out of a picture.
+
+    Args:
+        image: ``[H, W, C]`` of any type.
+        seed: integer tensor ``[2]``.
+        size: side of the crop in pixels.
+
+    Returns:
+        ``[size, size, C]`` of the same type.
+
+    Raises:
+        ValueError: the picture is smaller than the crop (in a graph of unknown sizes:
+            ``tf.errors.InvalidArgumentError``).
+    """
+    for side in image.shape[:2]:
+        if side is not None and side < size:
+            raise ValueError(f"size: expected at most {side}, the picture's side, got {size}")
+    shape = tf.shape(image)
+    y, x = crop_offset(seed, shape[0], shape[1], size)
+    crop = tf.slice(image, tf.stack([y, x, 0]), [size, size, -1])
+    return tf.ensure_shape(crop, [size, size, image.shape[2]])
+
+
+def flip_left_right(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirror a picture ``[H, W, C]`` left to right with probability 1/2."""
+    return tf.where(uniform(seed, []) < 0.5, tf.reverse(image, [1]), image)
+
+
+def flip_up_down(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirror a picture ``[H, W, C]`` top to bottom with probability 1/2."""
+    return tf.where(uniform(seed, []) < 0.5, tf.reverse(image, [0]), image)
+
+
+def quarter_turn(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Turn a square picture by 0, 1, 2 or 3 quarter turns, each with probability 1/4.
+
+    Args:
+        image: ``[S, S, C]`` of any type.
+        seed: integer tensor ``[2]``.
+
+    Returns:
+        ``[S, S, C]`` of the same type.
+
+    Raises:
+        ValueError: the picture is not square.
+    """
+    height, width = image.shape[:2]
+    if height != width:
+        raise ValueError(f"image: expected a square picture, got {height}x{width} pixels")
+    # A half turn, then a quarter turn: computing both sides of tf.where is cheaper on a
+    # patch than a branch of the graph.
+    half, quarter = tf.unstack(uniform(seed, [2]) < 0.5)
+    image = tf.where(half, tf.reverse(image, [0, 1]), image)
+    return tf.where(quarter, tf.reverse(tf.transpose(image, [1, 0, 2]), [0]), image)

@@ -1,0 +1,108 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kdae.augment import crop_offset, flip_left_right, flip_up_down, quarter_turn, random_crop
+
+SEED = tf.constant([3, 5])
+# No two pixels alike, and no symmetry.
+SQUARE = np.arange(5 * 5 * 2, dtype=np.float32).reshape(5, 5, 2)
+OBLONG = np.arange(7 * 12 * 3, dtype=np.float32).reshape(7, 12, 3)
+
+
+def outcomes(function: Callable[[tf.Tensor], tf.Tensor], count: int) -> np.ndarray:
+    """What `function` makes of `count` seeds, stacked."""
+    seeds = tf.data.Dataset.range(count).map(lambda i: tf.stack([i, 17]))
+    graph = tf.function(function, autograph=False)
+    return next(iter(seeds.map(graph, num_parallel_calls=2).batch(count))).numpy()
+
+
+def shares(results: np.ndarray, options: list[np.ndarray]) -> list[float]:
+    """How often each option came; fails if anything else did."""
+    matches = np.stack([[np.array_equal(r, option) for r in results] for option in options])
+    assert (matches.sum(0) == 1).all()
+    return list(matches.mean(1))
+
+
+@pytest.mark.parametrize(("flip", "axis"), [(flip_left_right, 1), (flip_up_down, 0)])
+def test_flips_mirror_half_of_the_time(
+    flip: Callable[[tf.Tensor, tf.Tensor], tf.Tensor], axis: int
+) -> None:
+    results = outcomes(lambda seed: flip(tf.constant(OBLONG), seed), 400)
+    kept, mirrored = shares(results, [OBLONG, np.flip(OBLONG, axis)])
+    assert abs(kept - 0.5) < 5 * 0.5 / 400**0.5
+    assert mirrored == 1 - kept
+
+
+def test_quarter_turns_are_equally_likely() -> None:
+    results = outcomes(lambda seed: quarter_turn(tf.constant(SQUARE), seed), 400)
+    for share in shares(results, [np.rot90(SQUARE, turns) for turns in range(4)]):
+        assert abs(share - 0.25) < 5 * (0.25 * 0.75 / 400) ** 0.5
+
+
+def test_quarter_turn_of_an_oblong_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a square picture, got 7x12 pixels"):
+        quarter_turn(tf.constant(OBLONG), SEED)
+
+
+def test_crop_offsets_are_uniform_over_all_that_fit() -> None:
+    corners = outcomes(lambda seed: tf.stack(crop_offset(seed, 7, 12, 5)), 600)
+    assert corners.dtype == np.int32
+    for axis, count in ((0, 3), (1, 8)):
+        drawn = np.bincount(corners[:, axis], minlength=count)
+        assert len(drawn) == count
+        error = (600 * (1 / count) * (1 - 1 / count)) ** 0.5
+        assert (abs(drawn - 600 / count) < 5 * error).all()
+    # The axes are drawn independently.
+    assert abs(np.corrcoef(corners.T)[0, 1]) < 5 / 600**0.5
+
+
+def test_a_crop_is_cut_where_the_offset_says() -> None:
+    for number in range(8):
+        seed = tf.constant([number, 1])
+        y, x = (int(v) for v in crop_offset(seed, 7, 12, 5))
+        crop = random_crop(tf.constant(OBLONG), seed, 5)
+        np.testing.assert_array_equal(crop, OBLONG[y : y + 5, x : x + 5])
+
+
+def test_a_crop_of_the_whole_picture_is_the_picture() -> None:
+    np.testing.assert_array_equal(random_crop(tf.constant(SQUARE), SEED, 5), SQUARE)
+
+
+def test_a_crop_larger_than_the_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"size: expected at most 7, .* got 8"):
+        random_crop(tf.constant(OBLONG), SEED, 8)
+    unknown = tf.function(
+        lambda image: random_crop(image, SEED, 8),
+        input_signature=[tf.TensorSpec([None, None, 3])],
+        autograph=False,
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        unknown(tf.constant(OBLONG))
+
+
+def test_a_pair_given_the_same_seed_stays_aligned() -> None:
+    for number in range(16):
+        noisy, clean = tf.constant(SQUARE), tf.constant(SQUARE + 100)
+        for seed, function in enumerate((flip_left_right, flip_up_down, quarter_turn)):
+            own = tf.constant([number, seed])
+            noisy, clean = function(noisy, own), function(clean, own)
+        noisy, clean = random_crop(noisy, own, 3), random_crop(clean, own, 3)
+        np.testing.assert_array_equal(clean, noisy + 100)
+
+
+def test_tf_data_gives_the_bits_of_eager_mode() -> None:
+    def example(number: tf.Tensor) -> tf.Tensor:
+        seeds = tf.unstack(tf.random.split(tf.stack([number, 9]), 4))
+        image = random_crop(tf.constant(OBLONG), seeds[0], 5)
+        image = flip_left_right(image, seeds[1])
+        return quarter_turn(flip_up_down(image, seeds[2]), seeds[3])
+
+    numbers = tf.data.Dataset.range(12)
+    eager = np.stack([example(number) for number in numbers])
+    for calls in (1, 4):
+        graph = np.stack(list(numbers.map(example, num_parallel_calls=calls)))
+        np.testing.assert_array_equal(graph, eager)
+    assert len({result.tobytes() for result in eager}) > 6
