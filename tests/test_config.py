@@ -89,5 +89,5 @@ def test_a_file_that_is_no_config(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nothing.yaml: cannot be read"):
+    with pytest.raises(UserError, match=r"nothing\.yaml: cannot be read"):
         load_config(tmp_path / "nothing.yaml")

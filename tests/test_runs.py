@@ -36,10 +36,10 @@ def test_a_card_beside_a_named_file(tmp_path: Path) -> None:
 
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match="nosuch: expected a run folder, a .keras file or a ship"
+        UserError, match=r"nosuch: expected a run folder, a \.keras file or a ship"
     ):
         runs.load_model("nosuch")
-    with pytest.raises(UserError, match="holds no model.keras"):
+    with pytest.raises(UserError, match=r"holds no model\.keras"):
         runs.load_model(tmp_path)
 
 

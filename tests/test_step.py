@@ -89,7 +89,8 @@ from kdae.loop import distribute
 from kdae.step import build_state, build_step
 from tests.test_step import CLEAN, NOISY, config
 results = []
-for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+one, two = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+for strategy in (one, two):
     settings = config(clip_norm=0.05, weight_decay=1e-3, optimizer="sgd", learning_rate=0.5)
     state = build_state(settings, strategy)
     step = build_step(settings, state, strategy)
