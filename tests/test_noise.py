@@ -183,12 +183,11 @@ EVERYTHING = """
 - {blocks: {count: 4, size: 3, fill: noise}}
 - {salt_pepper: {amount: [0.01, 0.1]}}
 - {speckle: {sigma: [10, 60]}}
-- camera
+- {camera: {jpeg: [10, 100]}}
 - {camera: {shot: 1e-3, read: 1e-5, red: 2, blue: 1.5, saturation: 1.3, tone: 0.5, smooth: 0.5,
     smooth_colour: 1, jpeg: null}}
-- {camera: {jpeg: [10, 90], jpeg_probability: 1}}
 - [{speckle: {sigma: 9}}, {poisson: {peak: 50}}, {gaussian: {sigma: [5, 9]}}]
-- {choice: [identity, {gaussian: {sigma: 25}}, {chain: [{poisson: {peak: 9}}, camera]}]}
+- {choice: [identity, {gaussian: {sigma: 25}}, [{poisson: {peak: 9}}, {speckle: {sigma: 9}}]]}
 - {choice: {specs: [identity, {gaussian: {sigma: 25}}], weights: [1, 3]}}
 """
 
