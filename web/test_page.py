@@ -59,6 +59,6 @@ def test_maths_and_jobs(packages: None) -> None:
     npm("test", timeout=120)
 
 
-@pytest.mark.parametrize("suite", ["clean", "errors", "site", "lab", "backends", "big"])
+@pytest.mark.parametrize("suite", ["seam", "clean", "errors", "site", "lab", "backends", "big"])
 def test_in_chromium(page: None, suite: str) -> None:
     print(npm("run", "e2e", "--", suite, timeout=600))

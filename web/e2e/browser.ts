@@ -1,0 +1,124 @@
+/** Chromium, and what the tests do with the page again and again. */
+import { readFileSync } from "node:fs";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect } from "vitest";
+import { encodePng, type PngKind } from "../src/maths/png.ts";
+import type { Rgba } from "../src/maths/pixels.ts";
+import { randomNumbers } from "../src/maths/noise.ts";
+import { serveDist } from "./server.ts";
+
+const FLAGS = [
+  "--no-sandbox", // tests may run as root
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--use-fake-ui-for-media-stream",
+  "--use-fake-device-for-media-stream",
+];
+export const WEBGPU_FLAGS = ["--enable-unsafe-webgpu", "--enable-unsafe-swiftshader", "--use-webgpu-adapter=swiftshader"];
+
+export interface Rig {
+  readonly url: string;
+  readonly browser: Browser;
+  /** A fresh visitor on the page; what the page asks of the network is watched. */
+  visit(options?: BrowserContextOptions, hash?: string): Promise<Page>;
+}
+
+/** Starts server and browser for one test file and closes them after it. */
+export function useRig(flags: string[] = []): Rig {
+  const rig = {} as { url: string; browser: Browser; visit: Rig["visit"] };
+  const contexts: BrowserContext[] = [];
+  const strangers: string[] = [];
+  const errors: string[] = [];
+  let close = () => {};
+  beforeAll(async () => {
+    const { url, server } = await serveDist();
+    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    rig.url = url;
+    rig.browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
+    close = () => {
+      server.close();
+      server.closeAllConnections();
+    };
+  });
+  rig.visit = async (options = {}, hash = "") => {
+    for (const context of contexts.splice(0)) await context.close();
+    const context = await rig.browser.newContext(options);
+    contexts.push(context);
+    context.on("request", (request) => {
+      const { protocol, origin } = new URL(request.url());
+      if (protocol !== "blob:" && origin !== new URL(rig.url).origin) strangers.push(request.url());
+    });
+    const page = await context.newPage();
+    page.on("pageerror", (error) => errors.push(error.message));
+    page.on("console", (message) => {
+      if (/Content Security Policy/i.test(message.text())) errors.push(message.text());
+    });
+    await page.goto(rig.url + hash);
+    return page;
+  };
+  afterAll(async () => {
+    await rig.browser?.close();
+    close();
+    expect(strangers, "requests to other origins").toEqual([]);
+    expect(errors, "errors on the page").toEqual([]);
+  });
+  return rig;
+}
+
+export const engineReady = (page: Page, timeout = 90_000) =>
+  page.waitForSelector('#about-open[data-phase="ready"]', { timeout });
+
+export const done = (page: Page, timeout = 90_000) =>
+  page.waitForSelector('#stage[data-state="done"]', { timeout });
+
+/** A PNG of random, smooth-ish colours. */
+export async function makePicture(width: number, height: number, kind: PngKind = "rgb"): Promise<Buffer> {
+  const random = randomNumbers(width * 10007 + height);
+  function* strips(): Generator<Rgba> {
+    for (let y = 0; y < height; y++) {
+      const data = new Uint8ClampedArray(width * 4);
+      for (let x = 0; x < width; x++) {
+        const noise = (random() - 0.5) * 60;
+        data[x * 4] = (x / width) * 200 + 20 + noise;
+        data[x * 4 + 1] = kind === "grey" ? data[x * 4] : (y / height) * 200 + 20 + noise;
+        data[x * 4 + 2] = kind === "grey" ? data[x * 4] : 128 + noise;
+        data[x * 4 + 3] = kind === "rgba" && x < width / 2 ? 128 : 255;
+      }
+      yield { data, width, height: 1 };
+    }
+  }
+  return Buffer.from(await (await encodePng(width, height, kind, strips())).arrayBuffer());
+}
+
+export async function openFile(page: Page, name: string, buffer: Buffer, mimeType = "image/png"): Promise<void> {
+  await page.setInputFiles("#file", { name, mimeType, buffer });
+}
+
+/** Clicks a button and reads what it saves. */
+export async function saved(page: Page, button = "#save"): Promise<{ name: string; bytes: Buffer }> {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+  return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+}
+
+/** Decodes with the browser: RGBA. */
+export async function decode(page: Page, bytes: Buffer): Promise<{ width: number; height: number; data: number[] }> {
+  return page.evaluate(async (base64) => {
+    const blob = new Blob([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))]);
+    const bitmap = await createImageBitmap(blob);
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d") as OffscreenCanvasRenderingContext2D;
+    context.drawImage(bitmap, 0, 0);
+    const { width, height, data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    return { width, height, data: [...data] };
+  }, bytes.toString("base64"));
+}
+
+export async function setRange(page: Page, id: string, value: number): Promise<void> {
+  await page.locator(`#${id}`).evaluate((input, wanted) => {
+    (input as HTMLInputElement).value = String(wanted);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  }, value);
+}

@@ -1,0 +1,209 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { parseCheck } from "../src/jobs/models.ts";
+import { encodePng } from "../src/maths/png.ts";
+import { decode, done, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
+import { DIST } from "./server.ts";
+
+const rig = useRig();
+
+/** Difference of two RGBA pictures at its largest. */
+function largest(a: number[], b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at])), 0);
+}
+
+/** The noisy tile of the check as RGBA, and Keras' answer. */
+function golden(name: string, channels: 1 | 3): { noisy: Uint8ClampedArray; expected: Uint8ClampedArray; side: number } {
+  const check = parseCheck(readFileSync(join(DIST, "models", name, "check.bin")), channels);
+  const rgba = (tile: Uint8Array) =>
+    Uint8ClampedArray.from({ length: check.side ** 2 * 4 }, (_, at) =>
+      at % 4 === 3 ? 255 : tile[Math.floor(at / 4) * channels + (channels === 3 ? at % 4 : 0)],
+    );
+  return { noisy: rgba(check.noisy), expected: rgba(check.expected), side: check.side };
+}
+
+describe("a picture", () => {
+  test("opened by the button is cleaned as Keras cleans it, and saved at every strength", async () => {
+    const page = await rig.visit();
+    const { noisy, expected, side } = golden("photo", 3);
+    const png = await encodePng(side, side, "rgb", [{ data: noisy, width: side, height: side }]);
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("#choose")]);
+    await chooser.setFiles({ name: "tile.photo.png", mimeType: "image/png", buffer: Buffer.from(await png.arrayBuffer()) });
+    await done(page);
+
+    const full = await saved(page);
+    expect(full.name).toBe("tile.photo-clean.png");
+    const clean = await decode(page, full.bytes);
+    expect([clean.width, clean.height]).toEqual([side, side]);
+    expect(largest(clean.data, expected)).toBeLessThanOrEqual(2);
+    expect(largest(clean.data, noisy)).toBeGreaterThan(20); // the model did something
+
+    await setRange(page, "strength", 0);
+    const none = await decode(page, (await saved(page)).bytes);
+    expect(largest(none.data, noisy)).toBe(0);
+    await setRange(page, "strength", 40);
+    const some = await decode(page, (await saved(page)).bytes);
+    const mixed = clean.data.map((value, at) => noisy[at] + 0.4 * (value - noisy[at]));
+    expect(largest(some.data, mixed)).toBeLessThanOrEqual(0.51);
+
+    await page.selectOption("#format", "jpeg");
+    await setRange(page, "strength", 100);
+    const jpeg = await saved(page);
+    expect(jpeg.name).toBe("tile.photo-clean.jpg");
+    expect([jpeg.bytes[0], jpeg.bytes[1]]).toEqual([0xff, 0xd8]);
+  });
+
+  test("comes by drop, by paste and as a sample", async () => {
+    const page = await rig.visit();
+    const base64 = (await makePicture(50, 40)).toString("base64");
+    const bring = (kind: "drop" | "paste") =>
+      page.evaluate(
+        ([kind, base64]) => {
+          const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+          const data = new DataTransfer();
+          data.items.add(new File([bytes], `${kind}.png`, { type: "image/png" }));
+          const options = { bubbles: true, cancelable: true };
+          const event =
+            kind === "drop"
+              ? new DragEvent("drop", { ...options, dataTransfer: data })
+              : new ClipboardEvent("paste", { ...options, clipboardData: data });
+          document.body.dispatchEvent(event);
+        },
+        [kind, base64] as const,
+      );
+    await page.click("[data-sample=dandelions]");
+    await done(page);
+    for (const kind of ["drop", "paste"] as const) {
+      await bring(kind);
+      await page.waitForSelector(`button[aria-label="${kind}.png, done"]`);
+    }
+    expect(await page.locator("#strip li").count()).toBe(3);
+  });
+
+  test("keeps its transparency, its greyness and any odd size", async () => {
+    const page = await rig.visit();
+    await openFile(page, "half.png", await makePicture(33, 21, "rgba"));
+    await done(page);
+    const half = await decode(page, (await saved(page)).bytes);
+    expect([half.width, half.height]).toEqual([33, 21]);
+    const alphas = half.data.filter((_, at) => at % 4 === 3);
+    expect(alphas.slice(0, 33)).toEqual([...Array(17).fill(128), ...Array(16).fill(255)]);
+
+    await openFile(page, "grey.png", await makePicture(1, 70, "grey"));
+    await page.waitForSelector('button[aria-label="grey.png, done"]');
+    await page.click('button[aria-label="grey.png, done"]');
+    const { bytes } = await saved(page);
+    expect(bytes[25]).toBe(0); // PNG colour type grey
+    expect((await decode(page, bytes)).height).toBe(70);
+  });
+
+  test("is turned as its EXIF data say, once", async () => {
+    const page = await rig.visit();
+    const plain = Buffer.from(
+      await page.evaluate(async () => {
+        const canvas = new OffscreenCanvas(80, 40);
+        const context = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
+        context.fillStyle = "white";
+        context.fillRect(0, 0, 40, 40); // white on the left
+        const blob = await canvas.convertToBlob({ type: "image/jpeg" });
+        return btoa(String.fromCharCode(...new Uint8Array(await blob.arrayBuffer())));
+      }),
+      "base64",
+    );
+    // APP1 with one TIFF entry: orientation (0x112) 6, to be turned clockwise.
+    const tiff = "4d4d002a00000008" + "0001" + "0112000300000001" + "00060000" + "00000000";
+    const body = Buffer.concat([Buffer.from("Exif\0\0"), Buffer.from(tiff, "hex")]);
+    const app1 = Buffer.concat([Buffer.from([0xff, 0xe1, 0, body.length + 2]), body]);
+    const turned = Buffer.concat([plain.subarray(0, 2), app1, plain.subarray(2)]);
+    await openFile(page, "turned.jpg", turned, "image/jpeg");
+    await done(page);
+    const { width, height, data } = await decode(page, (await saved(page)).bytes);
+    expect([width, height]).toEqual([40, 80]);
+    expect(data[(10 * 40 + 20) * 4]).toBeGreaterThan(200); // white is on top now
+    expect(data[(70 * 40 + 20) * 4]).toBeLessThan(50);
+  });
+});
+
+test("several pictures queue up, are cleaned with another model, and saved as a zip", async () => {
+  const page = await rig.visit();
+  const buffer = await makePicture(90, 60);
+  await page.setInputFiles("#file", ["a", "b", "a"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
+  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 3);
+  await page.selectOption("#model", "gray");
+  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length < 3);
+  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 3);
+  const { name, bytes } = await saved(page, "#save-all");
+  expect(name).toBe("kdae-clean.zip");
+  const names = [...bytes.toString("latin1").matchAll(/PK\x01\x02.{42}([a-z0-9-]+\.png)/gs)].map((match) => match[1]);
+  expect(names).toEqual(["a-clean.png", "b-clean.png", "a-clean-2.png"]);
+  await page.click('button[aria-label="Remove b.png"]');
+  expect(await page.locator("#strip li").count()).toBe(2);
+});
+
+test("copies to the clipboard", async () => {
+  const page = await rig.visit({ permissions: ["clipboard-read", "clipboard-write"] });
+  await openFile(page, "x.png", await makePicture(30, 20));
+  await done(page);
+  await page.click("#copy");
+  await page.waitForFunction(() => /Copied/.test(document.querySelector("#toast")?.textContent ?? ""));
+  const types = await page.evaluate(async () => (await navigator.clipboard.read()).flatMap((item) => item.types));
+  expect(types).toContain("image/png");
+});
+
+async function dividerAt(page: Page): Promise<number> {
+  return Number(await page.getAttribute("#stage .divider", "aria-valuenow"));
+}
+
+test("the divider moves by mouse and keys; zoom and pan by wheel, buttons and keys", async () => {
+  const page = await rig.visit({ viewport: { width: 1000, height: 700 } });
+  await openFile(page, "wide.png", await makePicture(500, 100));
+  await done(page);
+  const box = (await page.locator("#stage").boundingBox()) as { x: number; y: number; width: number; height: number };
+  expect(await dividerAt(page)).toBe(50);
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 4, box.y + box.height / 2, { steps: 3 });
+  await page.mouse.up();
+  expect(await dividerAt(page)).toBe(25);
+  await page.focus("#stage .divider");
+  await page.keyboard.press("ArrowRight");
+  expect(await dividerAt(page)).toBe(27);
+  await page.keyboard.press("End");
+  expect(await dividerAt(page)).toBe(100);
+
+  const zoom = () => page.textContent("#zoom-value");
+  expect(await zoom()).toBe("200 %");
+  await page.click("#zoom-one");
+  expect(await zoom()).toBe("100 %");
+  expect(await page.getAttribute("#zoom-one", "aria-pressed")).toBe("true");
+  await page.mouse.move(box.x + 100, box.y + 200);
+  await page.mouse.wheel(0, -2000);
+  expect(await zoom()).toBe("1600 %");
+  await page.focus("#stage");
+  await page.keyboard.press("0");
+  expect(await zoom()).toBe("200 %");
+});
+
+test("what is on the stage: noisy left of the divider, clean right, and strength acts at once", async () => {
+  const page = await rig.visit({ viewport: { width: 800, height: 600 } });
+  await openFile(page, "x.png", await makePicture(300, 300));
+  await done(page);
+  const stage = page.locator("#stage");
+  await page.focus("#stage .divider");
+  const look = async () => {
+    await page.waitForTimeout(150);
+    return stage.screenshot();
+  };
+  await page.keyboard.press("Home");
+  const clean = await look();
+  await page.keyboard.press("End");
+  const noisy = await look();
+  expect(clean.length).toBeLessThan(noisy.length * 0.8); // noise does not compress
+  await page.keyboard.press("Home");
+  await setRange(page, "strength", 0);
+  const none = await look();
+  expect(Math.abs(none.length / noisy.length - 1)).toBeLessThan(0.1);
+});

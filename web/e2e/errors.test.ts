@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { engineReady, makePicture, openFile, useRig } from "./browser.ts";
+
+const rig = useRig();
+
+test("errors are told in words: not a picture, too large", async () => {
+  const page = await rig.visit();
+  await openFile(page, "notes.txt", Buffer.from("these are notes, not pixels"), "text/plain");
+  await page.waitForFunction(() => /not a picture/.test(document.querySelector("#job-text")?.textContent ?? ""));
+  const huge = await makePicture(8, 8);
+  huge.writeUInt32BE(20_000, 16);
+  huge.writeUInt32BE(20_000, 20);
+  await openFile(page, "huge.png", huge);
+  await page.waitForFunction(() => /too large/.test(document.querySelector("#job-text")?.textContent ?? ""));
+});
+
+test("no camera", async () => {
+  const page = await rig.visit({}, "#camera");
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotFoundError"));
+  });
+  await page.click("#camera-start");
+  await page.waitForSelector("#camera-error:not([hidden])");
+  expect(await page.textContent("#camera-error")).toMatch(/No camera/);
+});
+
+test("no model: the message says so, and the next picture tries again", async () => {
+  const page = await rig.visit({ serviceWorkers: "block" });
+  const context = page.context();
+  await context.route("**/models/color/*.bin", (route) => route.fulfill({ status: 404 }));
+  await page.selectOption("#model", "color");
+  await page.waitForFunction(() => /could not be fetched/.test(document.querySelector("#toast")?.textContent ?? ""));
+  await context.unroute("**/models/color/*.bin");
+  await openFile(page, "x.png", await makePicture(40, 40));
+  await page.waitForSelector('#stage[data-state="done"]');
+});
+
+test("a backend that gives wrong numbers is not used", async () => {
+  const page = await rig.visit({ serviceWorkers: "block" });
+  await engineReady(page);
+  await page.context().route("**/models/gray/check.bin", async (route) => {
+    const body = await (await route.fetch()).body();
+    body.fill(7, body.length / 2); // Keras would have said otherwise
+    await route.fulfill({ body });
+  });
+  await openFile(page, "x.png", await makePicture(40, 40));
+  await page.selectOption("#model", "gray");
+  await page.waitForFunction(() => /right results/.test(document.querySelector("#job-text")?.textContent ?? ""));
+});

@@ -1,0 +1,151 @@
+import { createRequire } from "node:module";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { done, engineReady, makePicture, openFile, useRig } from "./browser.ts";
+import { DIST } from "./server.ts";
+
+const rig = useRig();
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+test("nothing is stored about the visitor, and the policy is strict", async () => {
+  const page = await rig.visit();
+  await engineReady(page);
+  expect(await page.context().cookies()).toEqual([]);
+  expect(await page.evaluate(() => localStorage.length + sessionStorage.length)).toBe(0);
+  const policy = await page.getAttribute('meta[http-equiv="Content-Security-Policy"]', "content");
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).not.toMatch(/'unsafe-inline'|'unsafe-eval'|https?:|\*/);
+  // Not on the watched page, which is to have no refusals.
+  const other = await (await rig.browser.newContext()).newPage();
+  await other.goto(rig.url);
+  const refused = await other.evaluate(async () => {
+    const script = document.createElement("script");
+    script.textContent = "window.injected = true";
+    document.body.append(script);
+    const fetched = await fetch("https://example.org/").then(() => true, () => false);
+    return { injected: "injected" in window, fetched };
+  });
+  await other.context().close();
+  expect(refused).toEqual({ injected: false, fetched: false });
+});
+
+test("page and wasm backend weigh less than 400 kB gzipped, the default model less than 2 MB", async () => {
+  const page = await rig.visit({ serviceWorkers: "block" });
+  const paths = new Set<string>();
+  page.context().on("request", (request) => paths.add(new URL(request.url()).pathname));
+  await page.reload();
+  await engineReady(page);
+  const weight = (pattern: RegExp) =>
+    [...paths]
+      .map((path) => path.replace("/some/folder/", "") || "index.html")
+      .filter((path) => pattern.test(path))
+      .reduce((sum, path) => sum + gzipSync(readFileSync(join(DIST, path)), { level: 9 }).length, 0);
+  const code = weight(/^(index|assets|icons|manifest)/);
+  const model = weight(/^models\//);
+  console.log(`page and wasm: ${(code / 1000).toFixed(0)} kB gzipped; model: ${(model / 1000).toFixed(0)} kB`);
+  expect([...paths].some((path) => path.endsWith(".wasm"))).toBe(true);
+  expect(code).toBeLessThan(400_000);
+  expect(model).toBeLessThan(2_000_000);
+  const files = readdirSync(join(DIST, "models/photo"));
+  const bytes = files.reduce((sum, file) => sum + readFileSync(join(DIST, "models/photo", file)).length, 0);
+  expect(bytes).toBeLessThan(2_000_000);
+});
+
+test("works offline after the first visit", async () => {
+  const page = await rig.visit();
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+  });
+  const context = page.context();
+  await context.setOffline(true);
+  await page.reload();
+  await page.click("[data-sample=fig]");
+  await done(page);
+  await context.setOffline(false);
+  const caches = await page.evaluate(() => window.caches.keys());
+  expect(caches).toHaveLength(1);
+  expect(caches[0]).toMatch(/^kdae-[0-9a-f]{12}$/);
+});
+
+test("can be installed", async () => {
+  const page = await rig.visit();
+  const manifest = await page.evaluate(async () => {
+    const link = document.querySelector<HTMLLinkElement>("link[rel=manifest]") as HTMLLinkElement;
+    return (await fetch(link.href)).json();
+  });
+  expect(manifest.display).toBe("standalone");
+  for (const { src } of manifest.icons) {
+    expect((await page.request.get(new URL(src, rig.url).href)).status()).toBe(200);
+  }
+});
+
+describe("a phone", () => {
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+  test("all controls fit, and touch moves the divider and zooms with two fingers", async () => {
+    const page = await rig.visit(phone);
+    await openFile(page, "x.png", await makePicture(300, 200));
+    await done(page);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    for (const id of ["strength", "zoom-fit", "zoom-one", "format", "copy", "save", "model", "open"]) {
+      const box = await page.locator(`#${id}`).boundingBox();
+      expect(box, id).not.toBeNull();
+      if (!box) continue;
+      expect(box.x, id).toBeGreaterThanOrEqual(0);
+      expect(box.x + box.width, id).toBeLessThanOrEqual(390);
+      expect(box.y + box.height, id).toBeLessThanOrEqual(844);
+    }
+    const stage = await page.locator("#stage").boundingBox();
+    if (!stage) throw new Error("no stage");
+    const touch = await page.context().newCDPSession(page);
+    const y = stage.y + stage.height / 2;
+    const send = (type: string, ...points: [number, number][]) =>
+      touch.send("Input.dispatchTouchEvent", {
+        type: type as "touchStart",
+        touchPoints: points.map(([x, y], id) => ({ x, y, id })),
+      });
+    await send("touchStart", [195, y]);
+    await send("touchMove", [150, y]);
+    await send("touchMove", [97.5, y]);
+    await send("touchEnd");
+    expect(await page.getAttribute("#stage .divider", "aria-valuenow")).toBe("25");
+    const zoom = () => page.locator("#zoom-value").textContent().then((text) => Number.parseInt(text ?? ""));
+    const before = await zoom();
+    await send("touchStart", [180, y - 60], [220, y - 60]);
+    await send("touchMove", [140, y - 60], [260, y - 60]);
+    await send("touchEnd");
+    expect(await zoom()).toBeGreaterThan(before * 2);
+  });
+});
+
+describe("axe finds nothing", () => {
+  const check = async (page: Page) => {
+    await page.evaluate(AXE);
+    const violations = await page.evaluate(async () => {
+      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
+      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    });
+    expect(violations).toEqual([]);
+  };
+  test.each(["light", "dark"] as const)("%s", async (colorScheme) => {
+    const page = await rig.visit({ colorScheme, bypassCSP: true });
+    await page.waitForSelector("#samples img");
+    await check(page);
+    await page.click("#about-open");
+    await engineReady(page);
+    await check(page);
+    await page.keyboard.press("Escape");
+    const buffer = await makePicture(60, 40);
+    await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
+    await done(page);
+    await check(page);
+    await page.click('nav a[href="#camera"]');
+    await check(page);
+    await page.click('nav a[href="#lab"]');
+    await page.waitForSelector("#lab-inside section:nth-child(4)");
+    await check(page);
+  });
+});

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+// One browser at a time: these tests measure time and memory.
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ["*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -1,0 +1,81 @@
+/** The engine worker: runs graph models on one TF.js backend. */
+import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
+import { type io, memory, type Tensor, tensor4d } from "@tensorflow/tfjs-core";
+import type { FloatImage } from "../maths/pixels.ts";
+import type { EngineCalls, Filters, ModelFiles } from "../protocol/engine.ts";
+import { type Endpoint, Moved, serve } from "../protocol/rpc.ts";
+import { probe, start } from "./backends.ts";
+
+interface Node {
+  readonly name: string;
+  readonly op: string;
+  readonly input?: string[];
+}
+
+interface Loaded {
+  readonly model: GraphModel;
+  /** The name of the first convolution's weights; nodes come in order of use. */
+  readonly kernel: string | undefined;
+}
+
+const models = new Map<string, Loaded>();
+
+async function load(name: string, { json, weights }: ModelFiles): Promise<void> {
+  const { modelTopology, weightsManifest, signature, format } = JSON.parse(json);
+  const weightSpecs = weightsManifest.flatMap((group: { weights: unknown[] }) => group.weights);
+  const artifacts = { modelTopology, weightSpecs, weightData: weights, signature, format };
+  const handler: io.IOHandler = { load: async () => artifacts };
+  const nodes = modelTopology.node as Node[];
+  const kernel = nodes.find(({ op }) => /^(_Fused)?Conv2D$/.test(op))?.input?.[1];
+  models.get(name)?.model.dispose();
+  models.set(name, { model: await loadGraphModel(handler), kernel });
+}
+
+function find(name: string): Loaded {
+  const model = models.get(name);
+  if (!model) throw new Error(`no model ${name}`);
+  return model;
+}
+
+async function toImage(tensor: Tensor): Promise<FloatImage> {
+  const [, height, width, channels] = tensor.shape;
+  return { data: (await tensor.data()) as Float32Array, width, height, channels };
+}
+
+async function run(name: string, image: FloatImage): Promise<Moved<FloatImage[]>> {
+  const { data, width, height, channels } = image;
+  const input = tensor4d(data, [1, height, width, channels]);
+  const result = find(name).model.execute(input);
+  const outputs = Array.isArray(result) ? result : [result];
+  try {
+    const images = await Promise.all(outputs.map(toImage));
+    images.sort((a, b) => b.width * b.height - a.width * a.height);
+    return new Moved(
+      images,
+      images.map(({ data }) => data.buffer as ArrayBuffer),
+    );
+  } finally {
+    input.dispose();
+    for (const output of outputs) output.dispose();
+  }
+}
+
+async function filters(name: string): Promise<Moved<Filters>> {
+  const { model, kernel } = find(name);
+  const tensor = kernel && model.weights[kernel]?.[0];
+  if (!tensor) throw new Error(`${name} has no convolution`);
+  const data = (await tensor.data()).slice() as Float32Array;
+  const shape = tensor.shape as [number, number, number, number];
+  return new Moved({ data, shape }, [data.buffer as ArrayBuffer]);
+}
+
+const handlers: EngineCalls = {
+  probe,
+  start,
+  load,
+  run,
+  filters,
+  memory: () => memory().numBytes,
+};
+
+serve(self as unknown as Endpoint, handlers);

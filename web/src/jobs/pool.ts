@@ -1,0 +1,186 @@
+/** The engines at hand: one backend, one model, as many lanes as pay. */
+import type { TileRules } from "../maths/tiles.ts";
+import { problem } from "../protocol/errors.ts";
+import { type Backend, BACKENDS } from "../protocol/engine.ts";
+import { best, type Trial, tryBackends } from "./choose.ts";
+import { Lane, TOLERANCE } from "./lane.ts";
+import { fetchModel, type Model, type ModelName } from "./models.ts";
+
+/** What the page shows of the pool. */
+export type PoolState =
+  | { readonly phase: "fetching"; readonly loaded: number; readonly total: number }
+  | { readonly phase: "testing" }
+  | { readonly phase: "ready"; readonly trials: readonly Trial[]; readonly lanes: number }
+  | { readonly phase: "failed"; readonly trials: readonly Trial[] };
+
+export type Choice = Backend | "auto";
+
+/** Tiles to begin with, and the smallest to fall back to, in pixels. */
+const MOST_PIXELS: Record<Backend, number> = { webgpu: 768 * 768, webgl: 640 * 640, wasm: 960 * 960 };
+const LEAST_PIXELS = 240 * 240;
+/** A backend that does not answer is passed over; one chosen by hand gets more time. */
+const CHECK_MS = 40_000;
+const PATIENT_CHECK_MS = 180_000;
+const MOST_LANES = 4;
+
+/** Lanes that run at once: a GPU is one, a CPU has cores; small machines have little memory. */
+export function laneCount(backend: Backend, cores: number, gigabytes: number): number {
+  if (backend !== "wasm") return 1;
+  return Math.max(1, Math.min(cores, MOST_LANES, gigabytes < 4 ? 2 : MOST_LANES));
+}
+
+function timeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("no answer")), milliseconds);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+export class Pool {
+  lanes: Lane[] = [];
+  model: Model | undefined;
+  private name: ModelName | undefined;
+  private backend: Backend | undefined;
+  private maxPixels = 0;
+  private choice: Choice = "auto";
+  private stale = false;
+  private readonly givenUp = new Set<Backend>();
+  private trials: readonly Trial[] = [];
+  private preparing: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly tell: (state: PoolState) => void,
+    private readonly folder: (name: string) => string,
+  ) {}
+
+  /** Makes the model ready to run; calls wait for each other. */
+  prepare(name: ModelName): Promise<void> {
+    const turn = this.preparing.then(() => this.makeReady(name));
+    this.preparing = turn.catch(() => this.tell({ phase: "failed", trials: this.trials }));
+    return turn;
+  }
+
+  /** Takes a backend by hand, or "auto"; the next `prepare` obeys. */
+  use(choice: Choice): void {
+    this.choice = choice;
+    this.givenUp.clear();
+    this.stale = true; // a choice under way must not be disturbed, but then made again
+  }
+
+  /** How to cut pictures for the model and lanes at hand. */
+  rules(): TileRules {
+    if (!this.model) throw problem("NoModel");
+    const { size_multiple: multiple, halo } = this.model.card;
+    return { multiple, halo, maxPixels: this.maxPixels, lanes: this.lanes.length };
+  }
+
+  /** Milliseconds a megapixel takes, by the check tile. */
+  speed(): number {
+    const trial = this.trials.find(({ backend }) => backend === this.backend);
+    const side = this.model?.check.side ?? 64;
+    const each = ((trial?.result?.milliseconds ?? 100) / (side * side)) * 1e6;
+    return each / Math.max(1, this.lanes.length);
+  }
+
+  /**
+   * After `failed` lanes failed: smaller tiles, then the next backend. The engines start
+   * anew, for a lost GPU does not come back.
+   *
+   * @returns false if nothing is left to try.
+   */
+  async weaken(failed: readonly Lane[]): Promise<boolean> {
+    const { backend, name } = this;
+    if (failed !== this.lanes) return true; // replaced already, by hand
+    if (!backend || !name) return false;
+    const smaller = this.maxPixels / 4;
+    this.stop();
+    if (smaller >= LEAST_PIXELS) {
+      await this.prepare(name).catch(() => {}); // then it is the next backend's turn
+      if (this.lanes.length > 0) {
+        if (this.lanes[0].backend === backend) this.maxPixels = smaller;
+        return true;
+      }
+    }
+    this.givenUp.add(backend);
+    if (this.choice === backend) this.choice = "auto";
+    return this.allowed().length > 0;
+  }
+
+  stop(): void {
+    for (const lane of this.lanes) lane.stop();
+    this.lanes = [];
+    this.backend = undefined;
+  }
+
+  private allowed(): Backend[] {
+    if (this.choice !== "auto") return [this.choice];
+    return BACKENDS.filter((backend) => !this.givenUp.has(backend));
+  }
+
+  private async makeReady(name: ModelName): Promise<void> {
+    if (this.stale) this.stop();
+    this.stale = false;
+    if (this.name === name && this.lanes.length > 0) return;
+    if (this.name !== name || !this.model) {
+      this.model = await fetchModel(this.folder(name), (loaded, total) =>
+        this.tell({ phase: "fetching", loaded, total }),
+      );
+      this.name = name;
+      this.tell({ phase: "testing" });
+      // The backend at hand may not suit this model: then all are tried again.
+      if (!(await this.reload(this.model).catch(() => false))) this.stop();
+    }
+    this.tell({ phase: "testing" });
+    if (this.lanes.length === 0) await this.choose();
+    this.tell({ phase: "ready", trials: this.trials, lanes: this.lanes.length });
+  }
+
+  /** Gives the lanes at hand another model; false if there are none or it comes out wrong. */
+  private async reload({ files, card, check }: Model): Promise<boolean> {
+    if (this.lanes.length === 0) return false;
+    await Promise.all(this.lanes.map((lane) => lane.load(files, card.channels)));
+    const result = await this.lanes[0].check(check);
+    this.trials = this.trials.map((trial) =>
+      trial.backend === this.backend ? { ...trial, result } : trial,
+    );
+    return result.difference <= TOLERANCE;
+  }
+
+  private async choose(): Promise<void> {
+    const { files, card, check } = this.model as Model;
+    const tried = new Map<Backend, Lane>();
+    const limit = this.choice === "auto" ? CHECK_MS : PATIENT_CHECK_MS;
+    const tester = {
+      probe: async (backend: Backend) => {
+        const lane = new Lane();
+        tried.set(backend, lane);
+        return timeout(lane.engine.call("probe", [backend]), limit);
+      },
+      check: async (backend: Backend) => {
+        const lane = tried.get(backend) as Lane;
+        const run = async () => {
+          await lane.start(backend);
+          await lane.load(files, card.channels);
+          return lane.check(check);
+        };
+        return timeout(run(), limit);
+      },
+    };
+    this.trials = await tryBackends(tester, this.allowed());
+    const winner = best(this.trials)?.backend;
+    for (const [backend, lane] of tried) if (backend !== winner) lane.stop();
+    if (!winner) throw problem("NoBackend");
+    this.backend = winner;
+    this.maxPixels = MOST_PIXELS[winner];
+    this.lanes = [tried.get(winner) as Lane];
+    const { hardwareConcurrency: cores, deviceMemory } = navigator as Navigator & {
+      deviceMemory?: number;
+    };
+    for (let more = laneCount(winner, cores, deviceMemory ?? 4); more > 1; more--) {
+      const lane = new Lane();
+      await lane.start(winner);
+      await lane.load(files, card.channels);
+      this.lanes.push(lane);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/** Between 8-bit RGBA, as canvases have it, and the model's float32 planes. */
+import { reflect } from "./tiles.ts";
+
+/** RGBA pixels, 4 bytes each, not premultiplied. Fits both ImageData and plain arrays. */
+export interface Rgba {
+  readonly data: Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A float image in [0, 1], rows of pixels of `channels` values: the model's layout. */
+export interface FloatImage {
+  readonly data: Float32Array;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+}
+
+/** Rec. 601 luma, the same weights as the Python side uses. */
+export const LUMA = [0.299, 0.587, 0.114] as const;
+
+/** Drops alpha and scales to [0, 1]: always three channels. */
+export function toFloat(image: Rgba): FloatImage {
+  const { data, width, height } = image;
+  const out = new Float32Array(width * height * 3);
+  for (let from = 0, to = 0; from < data.length; from += 4) {
+    out[to++] = data[from] / 255;
+    out[to++] = data[from + 1] / 255;
+    out[to++] = data[from + 2] / 255;
+  }
+  return { data: out, width, height, channels: 3 };
+}
+
+/** Clips to [0, 1], rounds to 8 bits; alpha is opaque. One channel becomes grey. */
+export function toRgba(image: FloatImage): Rgba {
+  const { data, width, height, channels } = image;
+  const out = new Uint8ClampedArray(width * height * 4); // clamps and rounds by itself
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    for (let c = 0; c < 3; c++) {
+      out[pixel * 4 + c] = data[pixel * channels + (channels === 1 ? 0 : c)] * 255;
+    }
+    out[pixel * 4 + 3] = 255;
+  }
+  return { data: out, width, height };
+}
+
+/** One channel of an image, as an image of one channel. */
+export function takeChannel(image: FloatImage, channel: number): FloatImage {
+  const { data, width, height, channels } = image;
+  const out = new Float32Array(width * height);
+  for (let pixel = 0; pixel < out.length; pixel++) out[pixel] = data[pixel * channels + channel];
+  return { data: out, width, height, channels: 1 };
+}
+
+/** A colour image as its luma. */
+export function toLuma({ data, width, height }: FloatImage): FloatImage {
+  const out = new Float32Array(width * height);
+  for (let pixel = 0; pixel < out.length; pixel++) {
+    for (let c = 0; c < 3; c++) out[pixel] += LUMA[c] * data[pixel * 3 + c];
+  }
+  return { data: out, width, height, channels: 1 };
+}
+
+/** Puts three one-channel images side by side into one of three channels. */
+export function joinChannels(planes: readonly FloatImage[]): FloatImage {
+  const { width, height } = planes[0];
+  const channels = planes.length;
+  const out = new Float32Array(width * height * channels);
+  planes.forEach((plane, channel) => {
+    for (let pixel = 0; pixel < width * height; pixel++) {
+      out[pixel * channels + channel] = plane.data[pixel];
+    }
+  });
+  return { data: out, width, height, channels };
+}
+
+/** True if red, green and blue are equal everywhere. */
+export function isGrey({ data }: Rgba): boolean {
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at] !== data[at + 1] || data[at] !== data[at + 2]) return false;
+  }
+  return true;
+}
+
+/** True if every pixel is fully opaque. */
+export function isOpaque({ data }: Rgba): boolean {
+  for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return false;
+  return true;
+}
+
+/** Replaces red, green and blue by their mean, in place, as the Python side does. */
+export function makeGrey({ data }: Rgba): void {
+  for (let at = 0; at < data.length; at += 4) {
+    data[at] = data[at + 1] = data[at + 2] = (data[at] + data[at + 1] + data[at + 2]) / 3;
+  }
+}
+
+/** Takes the alpha of `from` over into `to`, in place. */
+export function copyAlpha(from: Rgba, to: Rgba): void {
+  for (let at = 3; at < to.data.length; at += 4) to.data[at] = from.data[at];
+}
+
+/** Extends an image to the right and downwards by mirroring, to the given size. */
+export function padReflect(image: Rgba, width: number, height: number): Rgba {
+  if (image.width === width && image.height === height) return image;
+  const from = new Uint32Array(image.data.buffer, image.data.byteOffset, image.data.length / 4);
+  const data = new Uint8ClampedArray(width * height * 4);
+  const to = new Uint32Array(data.buffer);
+  for (let y = 0; y < height; y++) {
+    const row = reflect(y, image.height) * image.width;
+    for (let x = 0; x < width; x++) to[y * width + x] = from[row + reflect(x, image.width)];
+  }
+  return { data, width, height };
+}
+
+/** Cuts a rectangle out of a float image. */
+export function crop(
+  image: FloatImage,
+  rect: { x: number; y: number; width: number; height: number },
+): FloatImage {
+  const { channels } = image;
+  const out = new Float32Array(rect.width * rect.height * channels);
+  for (let row = 0; row < rect.height; row++) {
+    const from = ((rect.y + row) * image.width + rect.x) * channels;
+    out.set(image.data.subarray(from, from + rect.width * channels), row * rect.width * channels);
+  }
+  return { data: out, width: rect.width, height: rect.height, channels };
+}

@@ -1,0 +1,35 @@
+/** What the engine worker (TensorFlow.js) offers. */
+import type { FloatImage } from "../maths/pixels.ts";
+import type { Moved } from "./rpc.ts";
+
+export const BACKENDS = ["webgpu", "webgl", "wasm"] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+/** A TF.js graph model: `model.json` and all its shards in one buffer. */
+export interface ModelFiles {
+  readonly json: string;
+  readonly weights: ArrayBuffer;
+}
+
+/** The kernels of the model's first convolution: [height, width, channels, count]. */
+export interface Filters {
+  readonly data: Float32Array;
+  readonly shape: readonly [number, number, number, number];
+}
+
+/** "software" means a GPU interface that a CPU stands behind: slower than wasm. */
+export type Probe = "missing" | "software" | "hardware";
+
+export interface EngineCalls {
+  /** Looks for the backend without loading it. */
+  probe(backend: Backend): Promise<Probe>;
+  /** Loads the backend; once per worker. */
+  start(backend: Backend): Promise<void>;
+  /** Loads a model under a name, in place of one of that name. */
+  load(name: string, files: ModelFiles): Promise<void>;
+  /** Runs a model on one picture; outputs come with the finest scale first. */
+  run(name: string, image: FloatImage): Promise<Moved<FloatImage[]>>;
+  filters(name: string): Promise<Moved<Filters>>;
+  /** Bytes in live tensors. */
+  memory(): number;
+}

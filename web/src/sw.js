@@ -1,0 +1,36 @@
+/**
+ * The service worker: answers from a cache that belongs to one build of the page, so that
+ * it works offline and never mixes two versions. The build fills in the two constants.
+ */
+const VERSION = "__VERSION__";
+const FILES = ["__FILES__"];
+const CACHE = `kdae-${VERSION}`;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
+});
+
+self.addEventListener("activate", (event) => {
+  const tidy = async () => {
+    for (const name of await caches.keys()) {
+      if (name.startsWith("kdae-") && name !== CACHE) await caches.delete(name);
+    }
+    await self.clients.claim();
+  };
+  event.waitUntil(tidy());
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
+  const answer = async () => {
+    const cache = await caches.open(CACHE);
+    const known = await cache.match(request, { ignoreSearch: true });
+    if (known) return known;
+    const response = await fetch(request);
+    // Other models are kept from their first use on.
+    if (response.status === 200) await cache.put(request, response.clone());
+    return response;
+  };
+  event.respondWith(answer());
+});

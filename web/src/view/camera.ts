@@ -1,0 +1,135 @@
+/** The camera: live at a size the machine can hold, and stills for the queue. */
+import { LIVE_SIDES, liveSide, nextSide } from "../maths/camera.ts";
+import { crop, padReflect, toFloat, toRgba } from "../maths/pixels.ts";
+import { roundUp } from "../maths/tiles.ts";
+import type { Pool } from "../jobs/pool.ts";
+import type { Queue } from "../jobs/queue.ts";
+import { inWords, problem } from "../protocol/errors.ts";
+import { Divider } from "./divider.ts";
+import { byId, within } from "./dom.ts";
+import type { Incoming } from "./files.ts";
+import { draw } from "./inside.ts";
+import { complain } from "./toast.ts";
+
+export class CameraView {
+  private stream: MediaStream | undefined;
+  private readonly video = byId<HTMLVideoElement>("camera-video");
+  private readonly stage = byId("camera-stage");
+  private readonly divider = new Divider(this.stage);
+  private readonly context = new OffscreenCanvas(1, 1).getContext("2d", {
+    willReadFrequently: true,
+  }) as OffscreenCanvasRenderingContext2D;
+  private side: number = LIVE_SIDES[0];
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly queue: Queue,
+    private readonly take: (files: Incoming[]) => void,
+  ) {
+    byId("camera-start").addEventListener("click", () => void this.start());
+    byId("camera-stop").addEventListener("click", () => this.stop());
+    byId("camera-take").addEventListener("click", () => void this.still());
+    new ResizeObserver(() => this.place()).observe(this.stage);
+  }
+
+  private async start(): Promise<void> {
+    const error = byId("camera-error");
+    error.hidden = true;
+    try {
+      if (!navigator.mediaDevices) throw problem("NoCamera");
+      const wanted = { width: { ideal: 1920 }, facingMode: { ideal: "environment" } };
+      this.stream = await navigator.mediaDevices
+        .getUserMedia({ video: wanted })
+        .catch((reason) => {
+          throw problem("NoCamera", String(reason));
+        });
+      this.video.srcObject = this.stream;
+      await this.video.play();
+      byId("camera-idle").hidden = true;
+      byId("camera-live").hidden = false;
+      await this.live(this.stream);
+    } catch (reason) {
+      this.stop();
+      error.textContent = inWords(reason);
+      error.hidden = false;
+    }
+  }
+
+  stop(): void {
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.stream = undefined;
+    this.video.srcObject = null;
+    byId("camera-idle").hidden = false;
+    byId("camera-live").hidden = true;
+  }
+
+  /** Cleans frame after frame until the stream is stopped. */
+  private async live(stream: MediaStream): Promise<void> {
+    byId("camera-rate").textContent = "Starting";
+    await this.pool.prepare(this.queue.model);
+    const { videoWidth, videoHeight } = this.video;
+    this.side = liveSide(this.pool.speed(), Math.min(videoWidth, videoHeight) / Math.max(videoWidth, videoHeight));
+    let smooth = 0;
+    while (this.stream === stream) {
+      const begin = performance.now();
+      await this.frame();
+      await new Promise(requestAnimationFrame);
+      const took = performance.now() - begin;
+      smooth = smooth ? 0.8 * smooth + 0.2 * took : took;
+      const { width, height } = this.context.canvas;
+      byId("camera-rate").textContent = `${(1000 / smooth).toFixed(1)} frames/s at ${width} × ${height}`;
+      const side = nextSide(this.side, smooth);
+      if (side !== this.side) smooth = 0;
+      this.side = side;
+    }
+  }
+
+  private async frame(): Promise<void> {
+    const { video, context, pool } = this;
+    if (pool.lanes.length === 0) await pool.prepare(this.queue.model);
+    const scale = this.side / Math.max(video.videoWidth, video.videoHeight);
+    const width = Math.max(1, Math.round(video.videoWidth * scale));
+    const height = Math.max(1, Math.round(video.videoHeight * scale));
+    const { canvas } = context;
+    if (canvas.width !== width || canvas.height !== height) {
+      Object.assign(canvas, { width, height });
+      this.place();
+    }
+    context.drawImage(video, 0, 0, width, height);
+    const noisy = context.getImageData(0, 0, width, height);
+    const { multiple } = pool.rules();
+    const padded = padReflect(noisy, roundUp(width, multiple), roundUp(height, multiple));
+    const result = await pool.lanes[0].run(toFloat(padded));
+    draw(within<HTMLCanvasElement>(this.stage, ".before"), noisy);
+    const clean = crop(result, { x: 0, y: 0, width, height });
+    draw(within<HTMLCanvasElement>(this.stage, ".after"), toRgba(clean));
+  }
+
+  /** Tells the divider where the letterboxed picture lies. */
+  private place(): void {
+    const { clientWidth, clientHeight } = this.stage;
+    const { width, height } = this.context.canvas;
+    const scale = Math.min(clientWidth / width, clientHeight / height);
+    const shown = { width: width * scale, height: height * scale };
+    this.divider.place({
+      x: (clientWidth - shown.width) / 2,
+      y: (clientHeight - shown.height) / 2,
+      ...shown,
+    });
+  }
+
+  /** A picture in the camera's full size goes to the queue. */
+  private async still(): Promise<void> {
+    try {
+      const { videoWidth, videoHeight } = this.video;
+      const canvas = new OffscreenCanvas(videoWidth, videoHeight);
+      canvas.getContext("2d")?.drawImage(this.video, 0, 0);
+      const blob = await canvas.convertToBlob();
+      this.stop();
+      const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+      this.take([{ name: `camera-${time}.png`, blob }]);
+    } catch (error) {
+      complain(error);
+    }
+  }
+}

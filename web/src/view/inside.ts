@@ -1,0 +1,69 @@
+/** Draws the first layer's filters and the feature maps of each scale. */
+import { filterPicture, mapActivity, mapPicture } from "../maths/features.ts";
+import type { FloatImage, Rgba } from "../maths/pixels.ts";
+import type { Filters } from "../protocol/engine.ts";
+import { make } from "./dom.ts";
+
+/** Maps shown of each scale before "show all". */
+const FIRST = 16;
+
+export function canvasOf(image: Rgba, label: string): HTMLCanvasElement {
+  const canvas = make("canvas", { width: image.width, height: image.height });
+  draw(canvas, image);
+  canvas.setAttribute("role", "img");
+  canvas.ariaLabel = label;
+  return canvas;
+}
+
+export function draw(canvas: HTMLCanvasElement, { data, width, height }: Rgba): void {
+  canvas.width = width;
+  canvas.height = height;
+  const pixels = new ImageData(data as Uint8ClampedArray<ArrayBuffer>, width, height);
+  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
+}
+
+function section(title: string, note: string, kind: string): { root: HTMLElement; grid: HTMLElement } {
+  const grid = make("div", { className: `grid ${kind}` });
+  const root = make("section", {}, make("h3", {}, title), make("p", { className: "small" }, note), grid);
+  return { root, grid };
+}
+
+export function filtersSection({ data, shape }: Filters): HTMLElement {
+  const [height, width, , count] = shape;
+  const { root, grid } = section(
+    "First layer",
+    `${count} filters of ${width} × ${height} pixels, the patterns looked for everywhere. Grey is zero.`,
+    "filters",
+  );
+  for (let index = 0; index < count; index++) {
+    grid.append(canvasOf(filterPicture(data, shape, index), `Filter ${index + 1}`));
+  }
+  return root;
+}
+
+/** `input` tells the scale: how many pixels of the picture one value stands for. */
+export function mapsSection(maps: FloatImage, input: { width: number }): HTMLElement {
+  const step = Math.round(input.width / maps.width);
+  const { root, grid } = section(
+    step === 1 ? "Full scale" : `Scale 1/${step}`,
+    `${maps.channels} maps of ${maps.width} × ${maps.height} for this picture, the busiest first. White: the pattern is here.`,
+    "maps",
+  );
+  const activity = mapActivity(maps);
+  const order = activity.map((_, channel) => channel).sort((a, b) => activity[b] - activity[a]);
+  const show = (channels: number[]) => {
+    for (const channel of channels) {
+      grid.append(canvasOf(mapPicture(maps, channel), `Map ${channel + 1}, scale 1/${step}`));
+    }
+  };
+  show(order.slice(0, FIRST));
+  if (order.length > FIRST) {
+    const more = make("button", { type: "button" }, `Show all ${order.length}`);
+    more.addEventListener("click", () => {
+      more.remove();
+      show(order.slice(FIRST));
+    });
+    root.append(more);
+  }
+  return root;
+}

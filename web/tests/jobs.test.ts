@@ -1,0 +1,178 @@
+import { describe, expect, test } from "vitest";
+import { best, type Tester, tryBackends } from "../src/jobs/choose.ts";
+import { denoise, type TileStore } from "../src/jobs/denoise.ts";
+import { largestDifference, type Runner } from "../src/jobs/lane.ts";
+import { parseCheck, weightBytes } from "../src/jobs/models.ts";
+import { laneCount } from "../src/jobs/pool.ts";
+import type { FloatImage } from "../src/maths/pixels.ts";
+import { planTiles, type Rect } from "../src/maths/tiles.ts";
+import type { Backend, Probe } from "../src/protocol/engine.ts";
+
+/** A picture of one channel whose pixels are their own index. */
+class Store implements TileStore {
+  readonly result: Float32Array;
+  constructor(
+    readonly width: number,
+    readonly height: number,
+  ) {
+    this.result = new Float32Array(width * height).fill(Number.NaN);
+  }
+  value(x: number, y: number): number {
+    const inside = x >= 0 && y >= 0 && x < this.width && y < this.height;
+    return inside ? y * this.width + x : 0;
+  }
+  async cut({ x, y, width, height }: Rect): Promise<FloatImage> {
+    const data = Float32Array.from({ length: width * height }, (_, at) =>
+      this.value(x + (at % width), y + Math.floor(at / width)),
+    );
+    return { data, width, height, channels: 1 };
+  }
+  async put({ x, y, width }: Rect, image: FloatImage): Promise<void> {
+    image.data.forEach((value, at) => {
+      this.result[(y + Math.floor(at / width)) * this.width + x + (at % width)] = value;
+    });
+  }
+}
+
+/** Means over 17 x 17 with zeros outside: what a convolution does. */
+const blur: Runner = {
+  run: async ({ data, width, height, channels }) => {
+    const out = new Float32Array(data.length);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        let sum = 0;
+        for (let dy = -8; dy <= 8; dy++) {
+          for (let dx = -8; dx <= 8; dx++) {
+            const [sx, sy] = [x + dx, y + dy];
+            if (sx >= 0 && sy >= 0 && sx < width && sy < height) sum += data[sy * width + sx];
+          }
+        }
+        out[y * width + x] = sum / 289;
+      }
+    }
+    return { data: out, width, height, channels };
+  },
+};
+
+const RULES = { multiple: 4, halo: 8, maxPixels: 40 * 40, lanes: 3 };
+const never = new AbortController().signal;
+
+describe("denoise", () => {
+  test("tiles give what the whole picture gives", async () => {
+    const [tiled, whole] = [new Store(100, 72), new Store(100, 72)];
+    const tiles = planTiles(100, 72, RULES);
+    expect(tiles.length).toBeGreaterThan(8);
+    const progress: number[] = [];
+    await denoise(tiled, [blur, blur, blur], tiles, never, (done) => progress.push(done));
+    const one = planTiles(100, 72, { ...RULES, maxPixels: 1e6, lanes: 1 });
+    expect(one).toHaveLength(1);
+    await denoise(whole, [blur], one, never, () => {});
+    expect(tiled.result).toEqual(whole.result);
+    expect(progress).toEqual(tiles.map((_, index) => index + 1));
+  });
+
+  test("an abort rejects at once, though a tile never ends, and puts nothing any more", async () => {
+    const abort = new AbortController();
+    let finish = () => {};
+    const slow: Runner = {
+      run: (image) =>
+        new Promise((resolve) => {
+          finish = () => resolve(image);
+        }),
+    };
+    const store = new Store(100, 72);
+    const job = denoise(store, [slow], planTiles(100, 72, RULES), abort.signal, () => {});
+    setTimeout(() => abort.abort(), 1);
+    await expect(job).rejects.toThrow(/abort/i);
+    finish();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(store.result.every(Number.isNaN)).toBe(true);
+  });
+
+  test("a failing lane is told apart from a failing store", async () => {
+    const broken: Runner = { run: () => Promise.reject(new Error("context lost")) };
+    const tiles = planTiles(100, 72, RULES);
+    await expect(denoise(new Store(100, 72), [broken], tiles, never, () => {})).rejects.toMatchObject({
+      name: "EngineFailed",
+      message: expect.stringContaining("context lost"),
+    });
+    const store = new Store(100, 72);
+    store.cut = () => Promise.reject(new RangeError("disk"));
+    await expect(denoise(store, [blur], tiles, never, () => {})).rejects.toThrow(RangeError);
+  });
+});
+
+/** A machine as a table: what probing finds, and [difference, milliseconds] of the check. */
+function machine(table: Record<Backend, [Probe, number, number] | Error>): Tester & { checked: Backend[] } {
+  const checked: Backend[] = [];
+  return {
+    checked,
+    probe: async (backend) => {
+      const row = table[backend];
+      return row instanceof Error ? "hardware" : row[0];
+    },
+    check: async (backend) => {
+      checked.push(backend);
+      const row = table[backend];
+      if (row instanceof Error) throw row;
+      return { difference: row[1], milliseconds: row[2] };
+    },
+  };
+}
+
+describe("the choice of a backend", () => {
+  test("a fast GPU is taken and nothing else loaded", async () => {
+    const tester = machine({ webgpu: ["hardware", 0.5, 5], webgl: ["hardware", 0.1, 3], wasm: ["hardware", 0.1, 9] });
+    expect(best(await tryBackends(tester))?.backend).toBe("webgpu");
+    expect(tester.checked).toEqual(["webgpu"]);
+  });
+  test("wrong numbers, failures and missing ones fall through", async () => {
+    const tester = machine({ webgpu: ["hardware", 2.1, 5], webgl: new Error("lost"), wasm: ["hardware", 0.1, 90] });
+    const trials = await tryBackends(tester);
+    expect(trials.map(({ outcome }) => outcome)).toEqual(["wrong", "failed", "right"]);
+    expect(best(trials)?.backend).toBe("wasm");
+  });
+  test("slow ones are compared by time", async () => {
+    const tester = machine({ webgpu: ["missing", 0, 0], webgl: ["hardware", 0, 80], wasm: ["hardware", 0, 40] });
+    expect(best(await tryBackends(tester))?.backend).toBe("wasm");
+  });
+  test("a software GPU is not loaded, unless chosen by hand", async () => {
+    const tester = machine({ webgpu: ["software", 0, 900], webgl: ["software", 0, 900], wasm: ["hardware", 0, 40] });
+    expect(best(await tryBackends(tester))?.backend).toBe("wasm");
+    expect(tester.checked).toEqual(["wasm"]);
+    expect(best(await tryBackends(tester, ["webgl"]))?.backend).toBe("webgl");
+  });
+  test("if none is right there is none", async () => {
+    const wrong = ["hardware", 99, 1] as [Probe, number, number];
+    expect(best(await tryBackends(machine({ webgpu: wrong, webgl: wrong, wasm: wrong })))).toBeUndefined();
+  });
+});
+
+test("the difference from Keras counts clipped values, and not-a-number as infinite", () => {
+  const expected = new Uint8Array([0, 255, 100]);
+  expect(largestDifference(new Float32Array([-3, 7, 101.5 / 255]), expected)).toBeCloseTo(1.5, 3);
+  expect(largestDifference(new Float32Array([0, 1, Number.NaN]), expected)).toBe(Number.POSITIVE_INFINITY);
+  expect(largestDifference(new Float32Array(2), expected)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("lanes: one for a GPU, as many as cores for wasm, fewer with little memory", () => {
+  expect(laneCount("webgpu", 16, 8)).toBe(1);
+  expect(laneCount("wasm", 2, 8)).toBe(2);
+  expect(laneCount("wasm", 16, 8)).toBe(4);
+  expect(laneCount("wasm", 8, 2)).toBe(2);
+});
+
+test("check tiles: two squares of bytes", () => {
+  const { side, noisy, expected } = parseCheck(Uint8Array.from({ length: 24 }, (_, at) => at), 3);
+  expect([side, noisy[0], expected[0]]).toEqual([2, 0, 12]);
+  expect(() => parseCheck(new Uint8Array(30), 3)).toThrow(/30 bytes/);
+});
+
+test("bytes of weights, by their stored type", () => {
+  const weights = [
+    { shape: [3, 3, 3, 40], dtype: "float32", quantization: { dtype: "float16" } },
+    { shape: [2], dtype: "int32" },
+    { shape: [], dtype: "float32" },
+  ];
+  expect(weightBytes([{ weights }])).toBe(2160 + 8 + 4);
+});

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { blend } from "../src/maths/blend.ts";
+import { psnr } from "../src/maths/metrics.ts";
+import * as pixels from "../src/maths/pixels.ts";
+
+function rgba(width: number, height: number, ...values: number[]): pixels.Rgba {
+  return { data: new Uint8ClampedArray(values), width, height };
+}
+
+test("to float and back keeps all 256 values", () => {
+  const values = Array.from({ length: 256 }, (_, value) => [value, 255 - value, value, 255]).flat();
+  const image = rgba(256, 1, ...values);
+  expect(pixels.toRgba(pixels.toFloat(image)).data).toEqual(image.data);
+});
+
+test("results are clipped and rounded, not wrapped", () => {
+  const data = new Float32Array([-0.2, 1.3, 0.5]);
+  expect([...pixels.toRgba({ data, width: 1, height: 1, channels: 3 }).data]).toEqual([0, 255, 128, 255]);
+});
+
+test("channels are taken apart and joined again", () => {
+  const image = { data: new Float32Array([1, 2, 3, 4, 5, 6]), width: 2, height: 1, channels: 3 };
+  const planes = [0, 1, 2].map((channel) => pixels.takeChannel(image, channel));
+  expect([...planes[1].data]).toEqual([2, 5]);
+  expect(pixels.joinChannels(planes)).toEqual(image);
+});
+
+test("grey and transparency are recognized and kept", () => {
+  const grey = rgba(2, 1, 9, 9, 9, 255, 7, 7, 7, 128);
+  expect(pixels.isGrey(grey)).toBe(true);
+  expect(pixels.isGrey(rgba(1, 1, 9, 9, 8, 255))).toBe(false);
+  expect(pixels.isOpaque(grey)).toBe(false);
+  const result = rgba(2, 1, 10, 20, 30, 255, 0, 0, 3, 255);
+  pixels.makeGrey(result);
+  pixels.copyAlpha(grey, result);
+  expect([...result.data]).toEqual([20, 20, 20, 255, 1, 1, 1, 128]);
+});
+
+test("padding mirrors to the right and downwards", () => {
+  const image = rgba(2, 2, 1, 0, 0, 255, 2, 0, 0, 255, 3, 0, 0, 255, 4, 0, 0, 255);
+  const { data } = pixels.padReflect(image, 4, 3);
+  const red = [...data].filter((_, at) => at % 4 === 0);
+  expect(red).toEqual([1, 2, 1, 2, 3, 4, 3, 4, 1, 2, 1, 2]);
+});
+
+test("crop cuts what it is told to", () => {
+  const data = Float32Array.from({ length: 12 }, (_, at) => at);
+  const part = pixels.crop({ data, width: 4, height: 3, channels: 1 }, { x: 1, y: 1, width: 2, height: 2 });
+  expect([...part.data]).toEqual([5, 6, 9, 10]);
+});
+
+test("strength goes from the noisy to the clean picture and keeps alpha", () => {
+  const noisy = rgba(1, 1, 100, 0, 255, 77);
+  const clean = rgba(1, 1, 50, 10, 255, 255);
+  expect([...blend(noisy, clean, 0).data]).toEqual([100, 0, 255, 77]);
+  expect([...blend(noisy, clean, 0.5).data]).toEqual([75, 5, 255, 77]);
+  expect([...blend(noisy, clean, 1).data]).toEqual([50, 10, 255, 77]);
+  expect(() => blend(noisy, rgba(2, 1, 0, 0, 0, 0, 0, 0, 0, 0), 1)).toThrow(RangeError);
+});
+
+test("PSNR by hand", () => {
+  const a = rgba(1, 1, 100, 100, 100, 255);
+  expect(psnr(a, rgba(1, 1, 110, 110, 110, 255))).toBeCloseTo(28.1308, 4);
+  expect(psnr(a, a)).toBe(Number.POSITIVE_INFINITY);
+});

@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
+
+/** Fetched with the first visit; other models are cached when they are first used. */
+const PRECACHED = /^(assets\/|icons\/icon\.svg|icons\/icon-192|samples\/|models\/photo\/|manifest)/;
+
+/** Writes dist/sw.js: the service worker with this build's version and file list. */
+function serviceWorker(): Plugin {
+  let out = "";
+  return {
+    name: "service-worker",
+    apply: "build",
+    configResolved: (config) => {
+      out = join(config.root, config.build.outDir);
+    },
+    closeBundle: () => {
+      const files = readdirSync(out, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.name !== "sw.js")
+        .map((entry) => join(entry.parentPath, entry.name).slice(out.length + 1))
+        .sort();
+      const hash = createHash("sha256");
+      for (const file of files) hash.update(file).update(readFileSync(join(out, file)));
+      const list = ["./", ...files.filter((file) => PRECACHED.test(file)).map((file) => `./${file}`)];
+      const source = readFileSync(join(import.meta.dirname, "src/sw.js"), "utf8")
+        .replace('"__VERSION__"', JSON.stringify(hash.digest("hex").slice(0, 12)))
+        .replace('["__FILES__"]', JSON.stringify(list));
+      writeFileSync(join(out, "sw.js"), source);
+    },
+  };
+}
+
+export default defineConfig({
+  base: "./", // any folder of any host
+  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  worker: { format: "es" },
+  plugins: [serviceWorker()],
+  test: { include: ["tests/**/*.test.ts"] },
+});
