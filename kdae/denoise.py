@@ -8,15 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from kdae.errors import UserError, run_main
 from kdae.images import IMAGE_SUFFIXES, WRITE_SUFFIXES, list_images, read_image, write_image
-
-if TYPE_CHECKING:
-    from kdae.infer import Denoiser
+from kdae.infer import Denoiser, load
+from kdae.runs import DEFAULT_MODEL
 
 _SHOWN = 3  # names in an error
 
@@ -122,10 +121,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not 0.0 <= args.strength <= 1.0:
         raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
     jobs = plan(args.input, args.out, force=args.force)
-    # Only now: loading TensorFlow takes seconds, in which the user would wait for an error.
-    from kdae.infer import load
-    from kdae.runs import DEFAULT_MODEL
-
     denoiser = load(DEFAULT_MODEL if args.model is None else args.model)
     failed = 0
     bar_format = "{l_bar}{bar}| {n:.1f}/{total} pictures [{elapsed}<{remaining}]"

@@ -2,8 +2,6 @@
 
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
+from tensorflow.python.tools import saved_model_cli
 
 from kdae.exporters import Job
 from kdae.exporters import savedmodel as exporter
@@ -60,7 +59,7 @@ def test_floats_of_any_size_equal_keras(saved: Any, size: tuple[int, int]) -> No
     ours = model.signatures["serving_default"](image=tf.constant(batch))["denoised"].numpy()
     denoise = tiny_denoiser(channels).denoise_float
     expected = np.stack([np.clip(denoise(image), 0.0, 1.0) for image in batch])
-    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
 def test_large_pictures_are_tiled_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +68,7 @@ def test_large_pictures_are_tiled_without_seams(monkeypatch: pytest.MonkeyPatch)
     service = exporter.Service(tiny_model(), card["size_multiple"], card["halo"], MAX_PIXELS)
     image = noise_image(2, 70, 99, 1, dtype=np.float32)
     whole = np.stack([tiny_denoiser().denoise_float(one) for one in image])
-    np.testing.assert_allclose(service.denoise(tf.constant(image)), whole, atol=1e-6)
+    np.testing.assert_allclose(service.denoise(tf.constant(image)), whole, atol=1e-5)
 
 
 def test_a_batch_of_all_kinds(saved: Any) -> None:
@@ -124,8 +123,6 @@ def test_jpeg_is_turned_upright(saved: Any, turn: int, order: str) -> None:
     Image.fromarray(picture).save(file, "JPEG", quality=95, exif=exif)
     (answer,) = ask(saved[2], file.getvalue(), strength=0.0)
     with Image.open(file) as stored:
-        from PIL import ImageOps
-
         expected = np.asarray(ImageOps.exif_transpose(stored))
     assert answer.shape == expected.shape
     assert np.abs(answer.astype(int) - expected).max() <= 4  # two JPEG decoders
@@ -168,7 +165,7 @@ def test_what_is_refused(saved: Any) -> None:
         assert "image_bytes[1]: expected a PNG or JPEG file" in refusal(model, good, bad)
     # The limit counts, not the size of the file, and is read before decoding: decoding
     # these would need 10 GB or fail with another message.
-    for size in ((100_000, 100_000), (2**31 - 1, 2**31 - 1), (2**32 - 1, 2**32 - 1), (101, 100)):
+    for size in ((100_000, 100_000), (2**31 - 1,) * 2, (2**32 - 1,) * 2, (101, 100)):
         said = refusal(model, bomb(*size))
         assert f"more than the {MAX_PIXELS} pixels" in said and str(size[0]) in said
     jpeg = io.BytesIO()
@@ -182,28 +179,23 @@ def test_what_is_refused(saved: Any) -> None:
 
 
 def test_the_command_line_of_tensorflow(saved: Any, tmp_path: Path) -> None:
-    """`saved_model_cli run` on both; without `strength`, whose default then holds."""
+    """`saved_model_cli run`; without `strength`, whose default then holds."""
     channels, folder, _ = saved
-    if channels == 3:
-        return  # one start of TensorFlow is enough: nothing there depends on the channels
-    picture = noise_image(10, 14, 1)
+    picture = noise_image(10, 14, channels)
     np.save(tmp_path / "image.npy", to_float(picture)[None])
     np.save(tmp_path / "files.npy", np.array([png(picture)]))
-    script = f"""
-import sys
-from tensorflow.python.tools.saved_model_cli import main
-for signature, inputs in (("serving_default", "image=image.npy"),
-                          ("denoise_bytes", "image_bytes=files.npy")):
-    sys.argv = ["saved_model_cli", "run", "--dir", {str(folder)!r}, "--tag_set", "serve",
-                "--signature_def", signature, "--inputs", inputs, "--outdir", "."]
-    main()
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-1000:]
-    expected = tiny_denoiser().denoise(picture)
+    for signature, name, file in (
+        ("serving_default", "image", "image.npy"),
+        ("denoise_bytes", "image_bytes", "files.npy"),
+    ):
+        inputs = saved_model_cli.load_inputs_from_input_arg_string(
+            f"{name}={tmp_path / file}", "", ""
+        )
+        saved_model_cli.run_saved_model_with_feed_dict(
+            str(folder), "serve", signature, inputs, str(tmp_path), False
+        )
+    expected = tiny_denoiser(channels).denoise(picture)
     floats = np.load(tmp_path / "denoised.npy")
     assert np.abs(floats[0] * 255 - expected).max() <= 0.51
-    (file,) = np.load(tmp_path / "png_bytes.npy", allow_pickle=True)
-    assert np.abs(tf.io.decode_png(file).numpy().astype(int) - expected).max() <= 1
+    (data,) = np.load(tmp_path / "png_bytes.npy", allow_pickle=True)
+    assert np.abs(tf.io.decode_png(data).numpy().astype(int) - expected).max() <= 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-WEB = Path(__file__).parents[1] / "web"
+WEB = Path(__file__).parent
 
 
 def npm(*args: str, timeout: float) -> str:

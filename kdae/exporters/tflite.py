@@ -1,0 +1,156 @@
+"""TFLite (LiteRT) files for phones and small machines.
+
+    NAME-float32.tflite    weights and sums in float32
+         float16           weights in 16 bits: half the size, for GPU delegates
+         weights8          dynamic range: weights in 8 bits, the rest in float32
+         int8              all in 8 bits; input and output float32
+         uint8             the same; input and output uint8, the bytes of the picture
+    NAME-VARIANT-256.tflite    the same for tiles of 256x256: delegates want a fixed size
+
+Signature `denoise`: `image` [1, H, W, C] -> `denoised` of the same shape, 0 black, 1 white
+(uint8: 0 to 255), clipped. In the files of dynamic size H and W may be any multiples of the
+card's `size_multiple`. The card is inside: `kdae.exporters.flatbuffer.read_card`. Built-in
+operators only.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kdae.exporters import FLOAT32_BOUND, Artifact, Bounds, Job, Run
+from kdae.exporters.exchange import REPEATS
+from kdae.exporters.flatbuffer import add_card
+from kdae.exporters.graph import save_graph
+from kdae.exporters.photographs import calibration_pictures
+from kdae.quiet import quiet
+
+REQUIRES = {"ai_edge_litert": "pip install 'kdae[tflite]'"}
+SIGNATURE = "denoise"
+TILE = 256
+THREADS = (1, 2)
+
+BOUNDS = {
+    "float32": Bounds(FLOAT32_BOUND),
+    "float16": Bounds(2e-3, 0.01),
+    "weights8": Bounds(None, 0.15),
+    "int8": Bounds(None, 0.15),
+    "uint8": Bounds(None, 0.15),
+}
+
+
+def export(job: Job) -> list[Artifact]:
+    """Writes all variants, each for any size and for tiles."""
+    channels, multiple = int(job.card["channels"]), int(job.card["size_multiple"])
+    pictures = calibration_pictures(job.card, TILE)
+    artifacts = []
+    for side in (None, TILE):
+        with tempfile.TemporaryDirectory(prefix="kdae-") as folder:
+            _save(job.model, channels, side, folder)
+            for variant, bounds in BOUNDS.items():
+                converter = tf.lite.TFLiteConverter.from_saved_model(
+                    folder, signature_keys=[SIGNATURE]
+                )
+                _configure(converter, variant, pictures)
+                name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
+                path = job.folder / f"{name}.tflite"
+                # It warns that it has no statistics of 8-bit inputs: it has the pictures.
+                with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
+                    converted = converter.convert()
+                path.write_bytes(add_card(converted, job.card))
+                artifacts.append(
+                    Artifact(
+                        path.stem.removeprefix(f"{job.name}-"), path, bounds, multiple, side
+                    )
+                )
+    return artifacts
+
+
+def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
+    """Runs TFLite files with LiteRT."""
+    with quiet():
+        return [
+            _run_file(artifact.path, images)
+            for artifact, images in zip(artifacts, pictures, strict=True)
+        ]
+
+
+def _save(model: keras.Model, channels: int, side: int | None, folder: str) -> None:
+    """Writes the graph to convert; clipped, so that 8-bit output has the picture's range."""
+    image = tf.TensorSpec([1, side, side, channels], tf.float32, "image")
+
+    @tf.function(input_signature=[image])
+    def denoise(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        denoised = tf.clip_by_value(model(image, training=False), 0.0, 1.0)
+        return {"denoised": tf.ensure_shape(denoised, [1, side, side, channels])}
+
+    save_graph(model, {SIGNATURE: denoise}, folder)
+
+
+def _configure(
+    converter: tf.lite.TFLiteConverter, variant: str, pictures: Sequence[np.ndarray]
+) -> None:
+    if variant == "float32":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if variant in ("int8", "uint8"):
+        converter.representative_dataset = _representatives(pictures)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if variant == "uint8":
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.uint8
+
+
+def _representatives(pictures: Sequence[np.ndarray]) -> Callable[[], Iterator[Any]]:
+    def generate() -> Iterator[Any]:
+        for picture in pictures:
+            yield SIGNATURE, {"image": picture[np.newaxis]}
+
+    return generate
+
+
+def _run_file(path: Path, images: Sequence[np.ndarray]) -> Run:
+    milliseconds = {}
+    for threads in THREADS:
+        interpreter = _interpreter(path, threads)
+        outputs = [_apply(interpreter, image) for image in images]
+        times = []
+        _apply(interpreter, images[0])
+        for _ in range(REPEATS):
+            start = time.perf_counter()
+            interpreter.invoke()
+            times.append(time.perf_counter() - start)
+        milliseconds[threads] = 1000 * min(times)
+    version = importlib.metadata.version("ai-edge-litert")
+    return Run(outputs, milliseconds, f"ai_edge_litert {version}")
+
+
+def _interpreter(path: Path, threads: int) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(str(path), num_threads=threads)
+
+
+def _apply(interpreter: Any, image: np.ndarray) -> np.ndarray:
+    """One picture through an interpreter; bytes go in and out where the file takes them."""
+    (given,), (got,) = interpreter.get_input_details(), interpreter.get_output_details()
+    if list(given["shape"][1:3]) != list(image.shape[:2]):
+        interpreter.resize_tensor_input(given["index"], [1, *image.shape])
+    interpreter.allocate_tensors()
+    if given["dtype"] == np.uint8:
+        image = np.rint(image * 255).astype(np.uint8)
+    interpreter.set_tensor(given["index"], image[np.newaxis])
+    interpreter.invoke()
+    output: np.ndarray = interpreter.get_tensor(got["index"])[0]
+    return output / np.float32(255) if output.dtype == np.uint8 else output
