@@ -53,8 +53,9 @@ class Store:
         """All arrays in the order they came; nothing may be added afterwards."""
         if self._file is None:
             return [entry for entry in self._entries if isinstance(entry, np.ndarray)]
-        self._file.flush()
-        mapped = np.memmap(self._file, np.uint8, mode="r")
+        with self._file:  # the mapping holds the file open for itself
+            self._file.flush()
+            mapped = np.memmap(self._file, np.uint8, mode="r")
         result = []
         for entry in self._entries:
             if not isinstance(entry, np.ndarray):

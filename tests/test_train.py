@@ -77,7 +77,7 @@ def test_the_run_folder(whole: Path, photos: Path) -> None:
         runs.MODEL, runs.CARD, runs.CONFIG, runs.HISTORY, "curves.png", "samples.png",
     }  # fmt: skip
     assert load_config(whole / "config.yaml") == config(photos)
-    rows = list(csv.DictReader((whole / "history.csv").open()))
+    rows = list(csv.DictReader((whole / "history.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == [8, 16, 24]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[0]["regularization"]) > 0
