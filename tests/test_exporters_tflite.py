@@ -58,8 +58,22 @@ def test_built_in_operators_only(files: dict[str, Artifact]) -> None:
         found = operators(artifact.path)
         assert {"CONV_2D", "DEPTH_TO_SPACE"} <= found, name
         assert not [operator for operator in found if operator.startswith("CUSTOM")], name
-        # Only what goes in and out may be a float in the files that are 8 bits throughout.
-        assert "QUANTIZE" not in found or name.startswith(("int8", "uint8"))
+
+
+def test_eight_bits_throughout(files: dict[str, Artifact]) -> None:
+    for name in ("int8", "uint8", f"int8-{TILE}", f"uint8-{TILE}"):
+        interpreter = Interpreter(str(files[name].path))
+        floats = [
+            x["name"] for x in interpreter.get_tensor_details() if x["dtype"] == np.float32
+        ]
+        assert len(floats) == (2 if name.startswith("int8") else 0), name
+        kernels = [
+            x["quantization_parameters"]["scales"]
+            for x in interpreter.get_tensor_details()
+            if x["dtype"] == np.int8 and len(x["shape"]) == 4 and x["shape"][0] != 1
+        ]
+        # A scale for each filter, not one for all.
+        assert kernels and all(len(scales) > 1 for scales in kernels), name
 
 
 def test_custom_operators_would_be_noticed(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ FORMATS = ("savedmodel", "tflite", "tfjs")
 FLOAT32_BOUND = 1e-5
 """Largest difference from Keras of a float32 artifact, on the [0, 1] scale."""
 
+THREADS = (1, 2)
+"""Numbers of threads that runtimes are timed with."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -2,11 +2,12 @@
 
 `jobs.json` in the folder that the script is given:
 
-    {"threads": 1, "repeats": 5, "jobs": [{"path": ..., "signature": ..., "pictures": [
+    {"threads": [1, 2], "repeats": 5, "jobs": [{"path": ..., "signature": ..., "pictures": [
         {"shape": [H, W, C], "input": FILE, "output": FILE}]}]}
 
 The files hold float32, little-endian. The script writes the outputs and `result.json`:
-{"runtime": "name version", "milliseconds": [of the first picture, one per job]}.
+
+    {"runtime": "name version", "milliseconds": [{"1": of the first picture, "2": ...}, ...]}
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def run_script(
     command: Sequence[str],
     artifacts: Sequence[Artifact],
     pictures: Sequence[Sequence[np.ndarray]],
-    threads: int,
+    threads: Sequence[int],
     environment: Mapping[str, str] | None = None,
 ) -> list[Run]:
     """Runs `command FOLDER`.
@@ -40,7 +41,7 @@ def run_script(
         command: the script; the folder with `jobs.json` is appended.
         artifacts: to run.
         pictures: for each artifact, [H, W, C] float32.
-        threads: how many the runtime may use.
+        threads: numbers of threads to time.
         environment: variables to set.
 
     Raises:
@@ -52,7 +53,7 @@ def run_script(
             _write_job(folder, number, artifact, images)
             for number, (artifact, images) in enumerate(zip(artifacts, pictures, strict=True))
         ]
-        task = {"threads": threads, "repeats": REPEATS, "jobs": jobs}
+        task = {"threads": list(threads), "repeats": REPEATS, "jobs": jobs}
         (folder / "jobs.json").write_text(json.dumps(task), encoding="utf-8")
         done = subprocess.run(
             [*command, name],
@@ -66,20 +67,13 @@ def run_script(
             raise RuntimeError(f"{Path(command[-1]).name} failed: {said}")
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         return [
-            Run([_read(folder, p) for p in job["pictures"]], {threads: ms}, result["runtime"])
-            for job, ms in zip(jobs, result["milliseconds"], strict=True)
+            Run(
+                [_read(folder, entry) for entry in job["pictures"]],
+                {int(count): ms for count, ms in times.items()},
+                result["runtime"],
+            )
+            for job, times in zip(jobs, result["milliseconds"], strict=True)
         ]
-
-
-def merge_threads(runs: Sequence[list[Run]]) -> list[Run]:
-    """The first runs' outputs, with the times of all."""
-    return [
-        first._replace(
-            milliseconds={n: ms for run in same for n, ms in sorted(run.milliseconds.items())}
-        )
-        for first, *rest in zip(*runs, strict=True)
-        for same in [[*rest, first]]
-    ]
 
 
 def _write_job(

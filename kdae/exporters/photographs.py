@@ -47,16 +47,13 @@ def calibration_pictures(card: Mapping[str, Any], side: int) -> list[np.ndarray]
         side: of the squares cut from the photographs.
 
     Returns:
-        [side, side, C] float32 in [0, 1]. The first holds both 0 and 1, so that 8-bit
-        input is calibrated to the whole range of a picture.
+        [side, side, C] float32 in [0, 1].
     """
     noise = card.get("training", {}).get("noise", {}).get("kind", _ANY_LEVEL)
     pictures = load_pictures(KDAE_PHOTOS, "train", int(card["channels"]), min_size=side)
     step = max(len(pictures) // _CALIBRATION, 1)
     chosen = range(0, len(pictures), step)[:_CALIBRATION]
-    result = [_noisy(pictures.arrays[i][:side, :side], noise, i) for i in chosen]
-    result[0].flat[0], result[0].flat[1] = 0.0, 1.0
-    return result
+    return [_noisy(pictures.arrays[i][:side, :side], noise, i) for i in chosen]
 
 
 def _noisy(picture: np.ndarray, noise: Mapping[str, Any], seed: int) -> np.ndarray:

@@ -51,10 +51,10 @@ for (const job of jobs) {
     await apply(model, images[0]);
     least = Math.min(least, performance.now() - start);
   }
-  milliseconds.push(least);
+  milliseconds.push({ 1: least });
   tf.dispose(images);
   model.dispose();
 }
 const { version } = require("@tensorflow/tfjs-core/package.json");
-const runtime = `tfjs ${version} (${tf.getBackend()}, Node ${process.versions.node})`;
+const runtime = `tfjs ${version} (${tf.getBackend()}, 1 thread, Node ${process.versions.node})`;
 writeFileSync(path.join(folder, "result.json"), JSON.stringify({ runtime, milliseconds }));

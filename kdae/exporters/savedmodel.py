@@ -23,8 +23,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kdae.exporters import FLOAT32_BOUND, Artifact, Bounds, Job, Run
-from kdae.exporters.exchange import merge_threads, run_script
+from kdae.exporters import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.exporters.exchange import run_script
 from kdae.exporters.graph import reflected, save_graph
 from kdae.exporters.pictures import decode, encode
 from kdae.runs import CARD, write_card
@@ -177,10 +177,6 @@ def export(job: Job) -> list[Artifact]:
 
 
 def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
-    """Runs SavedModels in processes of their own, which know nothing of kdae's classes.
-
-    TensorFlow's number of threads is fixed once it has begun, hence one process for each.
-    """
+    """Runs SavedModels in a process of its own, which knows nothing of kdae's classes."""
     script = Path(__file__).with_name("run_savedmodel.py")
-    runs = [run_script([sys.executable, str(script)], artifacts, pictures, n) for n in (2, 1)]
-    return merge_threads(runs)
+    return run_script([sys.executable, str(script)], artifacts, pictures, THREADS)

@@ -115,7 +115,7 @@ def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]])
     modules = find_modules()
     script = Path(__file__).with_name("run_tfjs.mjs")
     environment = {"KDAE_NODE_MODULES": str(modules)}
-    return run_script([node, str(script)], artifacts, pictures, 1, environment)
+    return run_script([node, str(script)], artifacts, pictures, [1], environment)
 
 
 def find_modules() -> Path:

@@ -19,7 +19,7 @@ import importlib.metadata
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kdae.exporters import FLOAT32_BOUND, Artifact, Bounds, Job, Run
+from kdae.exporters import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.exporters.calibrate import choose_ranges, with_ranges
 from kdae.exporters.exchange import REPEATS
 from kdae.exporters.flatbuffer import add_card
 from kdae.exporters.graph import save_graph
@@ -37,7 +38,6 @@ from kdae.quiet import quiet
 REQUIRES = {"ai_edge_litert": "pip install 'kdae[tflite]'"}
 SIGNATURE = "denoise"
 TILE = 256
-THREADS = (1, 2)
 
 BOUNDS = {
     "float32": Bounds(FLOAT32_BOUND),
@@ -50,28 +50,22 @@ BOUNDS = {
 
 def export(job: Job) -> list[Artifact]:
     """Writes all variants, each for any size and for tiles."""
-    channels, multiple = int(job.card["channels"]), int(job.card["size_multiple"])
-    pictures = calibration_pictures(job.card, TILE)
+    multiple = int(job.card["size_multiple"])
+    ranges = choose_ranges(job.model, calibration_pictures(job.card, TILE))
+    eight_bits = with_ranges(job.model, ranges)
+
+    def floats(image: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(job.model(image, training=False), 0.0, 1.0)
+
     artifacts = []
     for side in (None, TILE):
-        with tempfile.TemporaryDirectory(prefix="kdae-") as folder:
-            _save(job.model, channels, side, folder)
-            for variant, bounds in BOUNDS.items():
-                converter = tf.lite.TFLiteConverter.from_saved_model(
-                    folder, signature_keys=[SIGNATURE]
-                )
-                _configure(converter, variant, pictures)
-                name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
-                path = job.folder / f"{name}.tflite"
-                # It warns that it has no statistics of 8-bit inputs: it has the pictures.
-                with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
-                    converted = converter.convert()
-                path.write_bytes(add_card(converted, job.card))
-                artifacts.append(
-                    Artifact(
-                        path.stem.removeprefix(f"{job.name}-"), path, bounds, multiple, side
-                    )
-                )
+        for variant, bounds in BOUNDS.items():
+            network = eight_bits if variant in ("int8", "uint8") else floats
+            name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
+            path = job.folder / f"{name}.tflite"
+            converted = _convert(job.model, network, side, variant)
+            path.write_bytes(add_card(converted, job.card))
+            artifacts.append(Artifact(variant, path, bounds, multiple, side))
     return artifacts
 
 
@@ -84,40 +78,33 @@ def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]])
         ]
 
 
-def _save(model: keras.Model, channels: int, side: int | None, folder: str) -> None:
-    """Writes the graph to convert; clipped, so that 8-bit output has the picture's range."""
-    image = tf.TensorSpec([1, side, side, channels], tf.float32, "image")
+def _convert(
+    model: keras.Model,
+    network: Callable[[tf.Tensor], tf.Tensor],
+    side: int | None,
+    variant: str,
+) -> bytes:
+    """Converts a function of the model's weights."""
+    shape = [1, side, side, model.input_shape[-1]]
 
-    @tf.function(input_signature=[image])
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "image")])
     def denoise(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        denoised = tf.clip_by_value(model(image, training=False), 0.0, 1.0)
-        return {"denoised": tf.ensure_shape(denoised, [1, side, side, channels])}
+        return {"denoised": tf.ensure_shape(network(image), shape)}
 
-    save_graph(model, {SIGNATURE: denoise}, folder)
-
-
-def _configure(
-    converter: tf.lite.TFLiteConverter, variant: str, pictures: Sequence[np.ndarray]
-) -> None:
-    if variant == "float32":
-        return
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if variant == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if variant in ("int8", "uint8"):
-        converter.representative_dataset = _representatives(pictures)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    if variant == "uint8":
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
-
-
-def _representatives(pictures: Sequence[np.ndarray]) -> Callable[[], Iterator[Any]]:
-    def generate() -> Iterator[Any]:
-        for picture in pictures:
-            yield SIGNATURE, {"image": picture[np.newaxis]}
-
-    return generate
+    with tempfile.TemporaryDirectory(prefix="kdae-") as folder:
+        save_graph(model, {SIGNATURE: denoise}, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        if variant != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if variant == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if variant == "uint8":
+            converter.inference_input_type = tf.uint8
+            converter.inference_output_type = tf.uint8
+        # It warns that it has no statistics of 8-bit inputs: the graph states them.
+        with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
+            converted: bytes = converter.convert()
+    return converted
 
 
 def _run_file(path: Path, images: Sequence[np.ndarray]) -> Run:
