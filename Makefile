@@ -1,4 +1,5 @@
-# `make help` lists the targets. Needs Python 3.11 and make; all else goes into .venv.
+# `make help` lists the targets. Needs Python 3.11 and make, for the tests also Node 20: what
+# is exported for browsers is run there. All else goes into .venv and web/node_modules.
 PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
@@ -26,7 +27,10 @@ lint: install  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-unit: install  ## the tests alone
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+
+unit: install web/node_modules/.package-lock.json  ## the tests alone
 	$(BIN)/pytest
 
 test: lint unit  ## lint, then run everything
