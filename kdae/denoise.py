@@ -110,8 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--model",
+        default=DEFAULT_MODEL,
         metavar="M",
-        help="run folder, .keras file, or name of a shipped model (default: that for photos)",
+        help=f"run folder, .keras file, or name of a shipped model ({DEFAULT_MODEL})",
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="0..1", help="of the denoising (1)"
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not 0.0 <= args.strength <= 1.0:
         raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
     jobs = plan(args.input, args.out, force=args.force)
-    denoiser = load(DEFAULT_MODEL if args.model is None else args.model)
+    denoiser = load(args.model)
     failed = 0
     bar_format = "{l_bar}{bar}| {n:.1f}/{total} pictures [{elapsed}<{remaining}]"
     # disable=None: no bar where nobody watches, such as in a log file.

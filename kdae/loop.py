@@ -192,11 +192,10 @@ class Loop:
 
     def finish(self) -> None:
         """Writes the model, its card and the pictures."""
-        if not self.rows:
-            self._validate(int(self.state.step), [(float("nan"), float("nan"))])
         runs.save_model(self.state.averaged, self.out / runs.MODEL)
         runs.write_card(self._card(), self.out / runs.CARD)
-        plot_curves(self.out / runs.HISTORY, self.out / "curves.png")
+        if self.rows:
+            plot_curves(self.out / runs.HISTORY, self.out / "curves.png")
         plot_samples(self.state.averaged, self.examples, self.out / "samples.png")
 
     def _card(self) -> dict[str, Any]:
@@ -207,7 +206,8 @@ class Loop:
             "noise": config.validation.noise or config.noise.kind,
             "images": len(examples),
             "psnr_noisy": round(float(np.mean(noisy)), 3),
-            "psnr": round(float(self.rows[-1]["psnr"]), 3),
+            # Not the history's last: a run may end between two validations.
+            "psnr": round(validate(self.state.averaged, examples), 3),
             "command": self.command,
         }
         return runs.describe(self.state.averaged, self.out.resolve().name) | {

@@ -158,15 +158,3 @@ def decoder(model: keras.Model) -> keras.Model:
     outputs = encoder(model).outputs
     inputs = outputs[-1:] if "denoised" not in {x.name for x in model.layers} else outputs
     return keras.Model(inputs, model.get_layer("decoded").output, name="decoder")
-
-
-def rebuild(
-    model: keras.Model, config: ModelConfig, channels: int, dtype: str = "float32"
-) -> keras.Model:
-    """The same network with the same weights under another dtype policy.
-
-    Exporters need float32; a model trained in mixed precision keeps float32 weights.
-    """
-    copy = build_denoiser(config, channels, dtype=dtype)
-    copy.set_weights(model.get_weights())
-    return copy

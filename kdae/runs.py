@@ -36,11 +36,8 @@ def shipped_models() -> list[str]:
     folder = resources.files("kdae") / "weights"
     if not folder.is_dir():
         return []
-    return sorted(
-        f.name.removesuffix(".keras")
-        for f in folder.iterdir()
-        if f.name[0] != "_" and f.name.endswith(".keras")
-    )
+    names = [file.name for file in folder.iterdir()]
+    return sorted(name.removesuffix(".keras") for name in names if name.endswith(".keras"))
 
 
 def locate_model(name: str | Path) -> tuple[Path, Path | None]:

@@ -48,6 +48,8 @@ def train(
         KeyboardInterrupt: after everything has been saved.
     """
     out = Path(out)
+    if resume and _is_finished(out, config):
+        return out
     strategy = _strategy(devices)
     _check_batches(config, strategy.num_replicas_in_sync)
     data = config.data
@@ -71,9 +73,11 @@ def train(
         multiple=multiple,
     )
     state = build_state(config, strategy)
-    if config.train.init and not resume:
+    # Also when going on with a run that was killed before its first checkpoint.
+    if config.train.init and not tf.train.latest_checkpoint(out / runs.CHECKPOINTS):
         _take_weights(state, config.train.init)
-    _open_folder(config, out, resume)
+    if not resume:
+        _open_folder(config, out)
     loop = Loop(config, out, strategy, state, pictures, examples, command)
     loop.restore()
     loop.go()
@@ -96,19 +100,22 @@ def _check_batches(config: Config, replicas: int) -> None:
             )
 
 
-def _open_folder(config: Config, out: Path, resume: bool) -> None:
-    saved = out / runs.CONFIG
-    if not resume:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(
-                f"--out {out}: exists already and is never written over; choose another, or "
-                "go on with --resume"
-            )
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            save_config(config, saved)
-        except OSError as error:
-            raise UserError(f"--out {out}: cannot be written ({error.strerror})") from error
+def _is_finished(out: Path, config: Config) -> bool:
+    card = out / runs.CARD
+    return card.is_file() and runs.load_card(card)["training"]["steps"] >= config.train.steps
+
+
+def _open_folder(config: Config, out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(
+            f"--out {out}: exists already and is never written over; choose another, or "
+            "go on with --resume"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        save_config(config, out / runs.CONFIG)
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written ({error.strerror})") from error
 
 
 def _take_weights(state: State, name: str) -> None:
@@ -167,10 +174,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = Path(args.out or Path("runs") / Path(args.config or "default").stem)
     if args.resume:
         config = _resumed_config(out, config if args.config or args.set else None)
-        card = out / runs.CARD
-        if card.is_file() and runs.load_card(card)["training"]["steps"] >= config.train.steps:
-            print(f"{out}: finished already")
-            return 0
     words = ["--config", args.config] if args.config else []
     words += [word for setting in args.set for word in ("--set", setting)]
     command = shlex.join(["python", "-m", "kdae.train", *words])

@@ -19,7 +19,7 @@ from kdae.export import export_model, in_float32, main, model_name
 from kdae.exporters import Artifact, Bounds, Job, NotRun, Run, find_exporter, parity, tfjs
 from kdae.exporters.flatbuffer import read_card
 from kdae.exporters.photographs import examples
-from kdae.model import encoder, rebuild
+from kdae.model import build_denoiser, encoder
 from kdae.runs import load_card, load_model
 from kdae.train import train
 from tests.helpers import TINY, noise_image, tiny_card, tiny_model, tiny_run
@@ -167,7 +167,8 @@ def test_the_table_has_a_line_for_each(exported: Path) -> None:
 
 
 def test_a_half_precision_model_is_rebuilt(tmp_path: Path) -> None:
-    half = rebuild(tiny_model(), TINY, 1, "mixed_float16")
+    half = build_denoiser(TINY, 1, dtype="mixed_float16")
+    half.set_weights(tiny_model().get_weights())
     half.save(tmp_path / "half.keras")
     loaded, _ = load_model(tmp_path / "half.keras")
     assert "float16" in {layer.compute_dtype for layer in loaded.layers}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kdae.config import ModelConfig
-from kdae.model import build_denoiser, decoder, encoder, rebuild
+from kdae.model import build_denoiser, decoder, encoder
 
 IMAGE = np.random.default_rng(0).random((2, 24, 16, 3), np.float32)
 
@@ -29,7 +29,8 @@ def test_shapes_halves_and_round_trip(family: str, upsampling: str, tmp_path: Pa
     assert out.shape == IMAGE.shape
     scales = encoder(model)(IMAGE)
     assert [tuple(s.shape) for s in scales] == [(2, 12, 8, 4), (2, 6, 4, 6), (2, 3, 2, 8)]
-    assert all((s.numpy() >= 0).all() for s in scales) or family == "skip"
+    if family == "plain":  # its scales end in a ReLU, those of skip in a sum
+        assert all((s.numpy() >= 0).all() for s in scales)
     back = decoder(model)(scales if family == "skip" else scales[-1]).numpy()
     np.testing.assert_allclose(back + IMAGE * (family == "skip"), out, atol=1e-5)
     model.save(tmp_path / "m.keras")
@@ -73,13 +74,3 @@ def test_the_seed_makes_the_filters() -> None:
     wide = build_denoiser(ModelConfig(widths=(64, 64), blocks=(1, 0)), 1)
     kernel = wide.get_layer("encoder0_block0_conv1").kernel.numpy()
     assert kernel.std() == pytest.approx(np.sqrt(2 / (9 * 64)), rel=0.03)
-
-
-def test_mixed_precision_is_rebuilt_in_float32() -> None:
-    config = ModelConfig(widths=(4, 8), blocks=(1, 1))
-    half = shaken(config, dtype="mixed_float16")
-    assert half.get_layer("down0_conv").compute_dtype == "float16"
-    assert half(IMAGE).dtype == "float32"
-    whole = rebuild(half, config, 3)
-    assert {layer.compute_dtype for layer in whole.layers} == {"float32"}
-    np.testing.assert_allclose(whole(IMAGE), half(IMAGE), atol=2e-2)

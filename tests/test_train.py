@@ -15,7 +15,7 @@ from PIL import Image
 
 from kdae import loop, runs
 from kdae import train as train_module
-from kdae.config import Config, config_from_dict, load_config
+from kdae.config import Config, config_from_dict, load_config, save_config
 from kdae.errors import UserError
 from kdae.train import main, train
 
@@ -142,13 +142,19 @@ def test_ctrl_c_saves_everything(
 
     monkeypatch.setattr(loop, "build_step", interrupted)
     assert main(arguments(photos, out)) == 130
-    assert json.loads((out / "model-card.json").read_text())["training"]["steps"] == 10
-    assert weights(out)
+    card = json.loads((out / "model-card.json").read_text())
+    assert card["training"]["steps"] == 10
+    # The card's figure is that of the weights of step 10, not the history's, of step 8.
+    rows = list(csv.DictReader((out / "history.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows] == ["8"]
+    assert card["results"][0]["psnr"] != pytest.approx(float(rows[0]["psnr"]), abs=1e-3)
     monkeypatch.undo()
     # The config may be left out: the folder has it.
     assert main(["--out", str(out), "--resume"]) == 0
     assert equal(out, whole)
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
     assert main(["--out", str(out), "--resume"]) == 0  # nothing left to do
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
 
 
 def test_a_loss_that_is_not_a_number(photos: Path, tmp_path: Path) -> None:
@@ -222,6 +228,11 @@ def test_starting_from_another_model(
     models = [keras.saving.load_model(f / runs.MODEL, compile=False) for f in (out, whole)]
     kernels = [model.get_layer(name).kernel.numpy() for model in models]
     np.testing.assert_allclose(kernels[0], kernels[1], atol=1e-6)
+    # Killed before its first checkpoint, the run still starts from the other model.
+    early = tmp_path / "early"
+    early.mkdir()
+    save_config(colour, early / runs.CONFIG)
+    assert equal(train(colour, early, resume=True), out)
     wrong = config_from_dict(
         settings(photos, init=str(whole)) | {"model": {"widths": [5], "blocks": [1]}}
     )
