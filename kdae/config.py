@@ -29,11 +29,14 @@ class DataConfig:
 
     `source` is `kdae_photos`, `tfds:NAME`, a folder, or `{noisy: ..., clean: ...}` for
     the user's own pairs. `validation` names another source; without it the source's own
-    validation split is used, or for a folder a fixed tenth of its pictures.
+    validation split is used, or for a folder a fixed tenth of its pictures. `train_on`
+    with `validation` beside `train` trains on the held-out pictures too, as is done with
+    settings already chosen; what is then measured on them is no longer of new pictures.
     """
 
     source: Source = "kdae_photos"
     validation: Source | None = None
+    train_on: tuple[Literal["train", "validation"], ...] = ("train",)
     channels: Literal[1, 3] = 1
     limit: int | None = None
 
@@ -217,6 +220,7 @@ def _check(config: Config) -> None:
         ("noise.quantize", 0 <= config.noise.quantize <= 1, "a probability in [0, 1]"),
         ("loss", config.loss.l1 >= 0 and config.loss.l2 >= 0, "weights of at least 0"),
         ("loss", config.loss.l1 + config.loss.l2 > 0, "l1 or l2 above 0"),
+        ("data.train_on", bool(config.data.train_on), "train, validation or both"),
         ("data.limit", config.data.limit is None or config.data.limit > 0, "at least 1"),
         ("validation.limit", config.validation.limit > 0, "at least 1"),
         ("train.ema", 0 <= train.ema < 1, "a number in [0, 1)"),

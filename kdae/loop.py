@@ -10,10 +10,11 @@ import csv
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
@@ -27,7 +28,12 @@ from kdae.plots import plot_curves, plot_samples
 from kdae.sources import Pictures
 from kdae.step import State, build_step, validate
 
+OnValidation = Callable[[int, float, keras.Model], object]
 HISTORY_COLUMNS = ("step", "loss", "regularization", "psnr", "learning_rate", "seconds")
+
+
+class Diverged(UserError):
+    """The loss of a run is no longer a number."""
 
 
 class Loop:
@@ -41,6 +47,7 @@ class Loop:
         pictures: to train on.
         examples: (noisy, clean) held-out pictures, from `validation_batches`.
         command: how to repeat the run, for the model card.
+        on_validation: see `kdae.train.train`.
     """
 
     def __init__(
@@ -52,7 +59,9 @@ class Loop:
         pictures: Pictures,
         examples: list[tuple[tf.Tensor, tf.Tensor]],
         command: str,
+        on_validation: OnValidation | None = None,
     ) -> None:
+        self.on_validation = on_validation
         self.config, self.out, self.strategy, self.state = config, out, strategy, state
         self.pictures, self.examples, self.command = pictures, examples, command
         self.manager = tf.train.CheckpointManager(
@@ -157,6 +166,8 @@ class Loop:
                     denoised = self.state.averaged(noisy, training=False)
                     strip = tf.clip_by_value(tf.concat([noisy, denoised, clean], axis=2), 0, 1)
                     tf.summary.image("noisy, denoised, clean", strip)
+        if self.on_validation:
+            self.on_validation(step, float(row["psnr"]), self.state.averaged)
 
     def _write_history(self, path: Path) -> None:
         with open(path, "w", newline="", encoding="utf-8") as file:
@@ -185,7 +196,7 @@ class Loop:
         self.manager.checkpoint.restore(self.manager.latest_checkpoint)
         good = int(self.state.step)
         self.finish()
-        raise UserError(
+        raise Diverged(
             f"train: the loss is not a number at step {step}; {self.out} holds the last good "
             f"weights, of step {good}. Try a smaller train.learning_rate or train.clip_norm"
         )

@@ -73,6 +73,44 @@ def plot_samples(
     _save(figure, out)
 
 
+def plot_search(
+    rows: list[dict[str, Any]],
+    curves: dict[int, dict[int, float]],
+    keys: list[str],
+    out: str | Path,
+) -> None:
+    """Draws the PSNR of the trials of a search against each setting, and against the step.
+
+    Args:
+        rows: see `kdae.search.Search.rows`.
+        curves: see `kdae.search.Search.curves`.
+        keys: the searched settings.
+        out: the PNG to write.
+    """
+    figure, grid = plt.subplots(
+        1, len(keys) + 1, figsize=(4.4 * (len(keys) + 1), 3.6), layout="constrained"
+    )
+    measured = [row for row in rows if curves[row["trial"]]]
+    for axes, key in zip(grid, keys, strict=False):
+        values = [row[key] for row in measured]
+        fill = ["tab:green" if row["state"] == "complete" else "none" for row in measured]
+        levels = [row["psnr"] for row in measured]
+        axes.scatter(values, levels, c=fill, edgecolors="tab:green")
+        if any(isinstance(value, int | float) for value in values):  # a range
+            axes.set_xscale("log")
+        axes.set(xlabel=f"{key} (hollow: ended early)", ylabel="PSNR on held-out pictures (dB)")
+    for row in measured:
+        curve = sorted(curves[row["trial"]].items())
+        style = "-" if row["state"] == "complete" else ":"
+        grid[-1].plot(*zip(*curve, strict=True), style, marker=".", label=str(row["trial"]))
+    if len(measured) <= 12:
+        grid[-1].legend(title="trial", frameon=False)
+    grid[-1].set(xlabel="step (dotted: ended early)", ylabel="PSNR on held-out pictures (dB)")
+    for axes in grid:
+        axes.grid(alpha=0.3)
+    _save(figure, out)
+
+
 def _save(figure: Any, out: str | Path) -> None:
     replace_file(Path(out), lambda temporary: figure.savefig(temporary, dpi=110))
     plt.close(figure)

@@ -62,6 +62,26 @@ class Pictures:
         return dict(Counter(self.licenses).most_common())
 
 
+def joined(parts: Sequence[Pictures]) -> Pictures:
+    """All pictures of several sets with equal channels as one set.
+
+    Raises:
+      UserError: if some are pairs and others clean pictures alone.
+    """
+    if len({part.noisy is None for part in parts}) > 1:
+        names = " and ".join(part.source for part in parts)
+        raise UserError(f"{names}: expected pairs or clean pictures alone, got both")
+    return Pictures(
+        names=[name for part in parts for name in part.names],
+        licenses=[license for part in parts for license in part.licenses],
+        arrays=[array for part in parts for array in part.arrays],
+        noisy=None
+        if parts[0].noisy is None
+        else [array for part in parts for array in part.noisy or []],
+        source=" + ".join(part.source for part in parts),
+    )
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """A picture on its way in."""

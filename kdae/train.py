@@ -15,10 +15,10 @@ from kdae import runs
 from kdae.arithmetic import format_table
 from kdae.config import Config, load_config, save_config, to_dict
 from kdae.errors import UserError, run_main
-from kdae.loop import Loop
+from kdae.loop import Loop, OnValidation
 from kdae.model import build_denoiser
 from kdae.pipeline import validation_batches
-from kdae.sources import load_pictures
+from kdae.sources import joined, load_pictures
 from kdae.step import State, build_state
 
 
@@ -29,6 +29,7 @@ def train(
     resume: bool = False,
     command: str = "",
     devices: Sequence[str] | None = None,
+    on_validation: OnValidation | None = None,
 ) -> Path:
     """Trains and fills a run folder; see `kdae.runs` for what it holds.
 
@@ -39,6 +40,8 @@ def train(
             a run that was never stopped.
         command: how to repeat the run, for the model card.
         devices: share each batch among these; default: all GPUs, else the CPU.
+        on_validation: called with (step, PSNR in dB, the averaged model) after each
+            validation; what it raises ends the run there.
 
     Returns:
         The run folder.
@@ -57,8 +60,16 @@ def train(
     multiple = 2 ** len(config.model.widths)
     # A source of its own for validation leaves the whole of the first one to train on.
     own = data.validation is not None
-    pictures = load_pictures(
-        data.source, "train", data.channels, data.limit, largest, whole=own
+    sources = {
+        "train": (data.source, data.limit),
+        "validation": (data.validation or data.source, None),
+    }
+    pictures = joined(
+        [
+            load_pictures(source, split, data.channels, limit, largest, whole=own)
+            for split, (source, limit) in sources.items()
+            if split in data.train_on
+        ]
     )
     held_out = load_pictures(
         data.validation or data.source, "validation", data.channels, None, multiple, whole=own
@@ -78,7 +89,7 @@ def train(
         _take_weights(state, config.train.init)
     if not resume:
         _open_folder(config, out)
-    loop = Loop(config, out, strategy, state, pictures, examples, command)
+    loop = Loop(config, out, strategy, state, pictures, examples, command, on_validation)
     loop.restore()
     loop.go()
     return out

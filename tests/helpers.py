@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
 from kdae.config import ModelConfig
 from kdae.infer import Denoiser
@@ -16,9 +17,9 @@ TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
 
 
 @functools.cache
-def tiny_model(channels: int = 1) -> keras.Model:
+def tiny_model(channels: int = 1, config: ModelConfig = TINY) -> keras.Model:
     """Two scales, random weights; every filter is alive, so that a seam would show."""
-    model = build_denoiser(TINY, channels)
+    model = build_denoiser(config, channels)
     generator = np.random.default_rng(channels)
     for weight in model.trainable_variables:
         fan_in = max(int(np.prod(weight.shape[:-1])), 1)
@@ -43,6 +44,17 @@ def tiny_run(folder: Path, channels: int = 1) -> Path:
     folder.mkdir(parents=True)
     save_model(tiny_model(channels), folder / MODEL)
     write_card(tiny_card(channels), folder / CARD)
+    return folder
+
+
+def blurred_photos(folder: Path, count: int = 12) -> Path:
+    """Fills a folder with pictures of blurred noise: they can be learned from, made at once."""
+    rng = np.random.default_rng(0)
+    for index in range(count):
+        small = rng.integers(0, 256, (12, 12), np.uint8)
+        Image.fromarray(small).resize((48, 48), Image.Resampling.BICUBIC).save(
+            folder / f"{index:02}.png"
+        )
     return folder
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import os
 import tempfile
@@ -13,7 +14,7 @@ import tensorflow_datasets as tfds
 from kdae import tfds_source
 from kdae.errors import UserError
 from kdae.images import Picture, to_channels, write_image
-from kdae.sources import Pictures, load_pictures
+from kdae.sources import Pictures, joined, load_pictures
 from kdae.splits import choose_examples, held_out
 from kdae.store import Store
 
@@ -496,3 +497,17 @@ def test_a_data_set_is_prepared_on_first_use(
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     assert len(load("tfds:kdae_tiny_hr")) == 4
     assert (tmp_path / "kdae_tiny_hr" / "1.0.0").is_dir()
+
+
+def test_sets_are_joined(tmp_path: Path) -> None:
+    arrays = fill(tmp_path, 2)
+    first, second = load(tmp_path, "train"), load(tmp_path, "validation")
+    both = joined([first, second])
+    for array, expected in zip(both.arrays, arrays, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    assert both.names == first.names + second.names and both.noisy is None
+    assert both.license_summary == {"unknown": 2} and "(train) + " in both.source
+    pairs = dataclasses.replace(second, noisy=second.arrays)
+    assert len(joined([pairs, pairs]).noisy or []) == 2
+    with pytest.raises(UserError, match="pairs or clean pictures alone, got both"):
+        joined([first, pairs])

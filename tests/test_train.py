@@ -18,21 +18,14 @@ from kdae import train as train_module
 from kdae.config import Config, config_from_dict, load_config, save_config
 from kdae.errors import UserError
 from kdae.train import main, train
+from tests.helpers import blurred_photos
 
 STEPS = 24
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve pictures of blurred noise: they can be learned from, and made at once."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(12):
-        small = rng.integers(0, 256, (12, 12), np.uint8)
-        Image.fromarray(small).resize((48, 48), Image.Resampling.BICUBIC).save(
-            folder / f"{index:02}.png"
-        )
-    return folder
+    return blurred_photos(tmp_path_factory.mktemp("photos"))
 
 
 def settings(photos: Path, **train: object) -> dict[str, dict[str, object]]:
