@@ -120,7 +120,7 @@ class TrainConfig:
     ema: float = 0.999
     weight_decay: float = 0.0
     decoupled_decay: float = 0.0
-    precision: Literal["auto", "float32", "mixed_float16"] = "auto"
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
     init: str | None = None
     seed: int = 0
     validate_every: int = 1000
