@@ -1,11 +1,12 @@
 # `make help` lists the targets. Needs Python 3.11 and make, for the tests also Node 20: what
 # is exported for browsers is run there. All else goes into .venv and web/node_modules.
 PYTHON ?= python3
+MODEL ?= photo
 BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint unit lock clean
+.PHONY: help install train test lint unit test-arm lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -34,6 +35,12 @@ unit: install web/node_modules/.package-lock.json  ## the tests alone
 	$(BIN)/pytest
 
 test: lint unit  ## lint, then run everything
+
+# Outside `test`, as it needs root, and a network the first time.
+test-arm: install  ## run the TFLite files of MODEL (photo) on an emulated ARM, as root
+	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && \
+		$(BIN)/python -m kdae.export --model $(MODEL) --format tflite --out $$folder && \
+		export/mobile/arm/run.sh $$folder/*/tflite $(BIN)/python
 
 lock: install  ## resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --extra dev --no-emit-index-url --python-version 3.11 \

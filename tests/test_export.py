@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -166,12 +167,13 @@ def test_the_table_has_a_line_for_each(exported: Path) -> None:
     assert all(line.endswith("yes") for line in lines[1:])
 
 
-def test_a_half_precision_model_is_rebuilt(tmp_path: Path) -> None:
-    half = build_denoiser(TINY, 1, dtype="mixed_float16")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_half_precision_model_is_rebuilt(dtype: str, tmp_path: Path) -> None:
+    half = build_denoiser(TINY, 1, dtype=f"mixed_{dtype}")
     half.set_weights(tiny_model().get_weights())
     half.save(tmp_path / "half.keras")
     loaded, _ = load_model(tmp_path / "half.keras")
-    assert "float16" in {layer.compute_dtype for layer in loaded.layers}
+    assert dtype in {layer.compute_dtype for layer in loaded.layers}
     whole = in_float32(loaded)
     assert {layer.compute_dtype for layer in whole.layers} == {"float32"}
     image = noise_image(1, 16, 16, 1, dtype=np.float32)
@@ -276,15 +278,28 @@ def test_the_pictures_of_the_measurement_are_odd_and_tiny_too() -> None:
 
 def test_without_node_or_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KDAE_NODE_MODULES", str(tmp_path))
-    with pytest.raises(NotRun, match="cd web && npm ci"):
+    with pytest.raises(NotRun, match=r"KDAE_NODE_MODULES: expected .*tfjs-core.*, got /"):
         tfjs.run([], [])
+    monkeypatch.delenv("KDAE_NODE_MODULES")
+    # As in an installed package: no checkout around it, and nothing where one is.
+    monkeypatch.setattr(tfjs, "__file__", str(tmp_path / "lib" / "kdae" / "exporters" / "x.py"))
+    monkeypatch.chdir(tmp_path)
+    install = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-converter"
+    with pytest.raises(NotRun, match=f"cd web && npm ci.*{install}"):
+        tfjs.run([], [])
+    for package in tfjs.PACKAGES:
+        (tmp_path / "node_modules" / package).mkdir(parents=True)
+    assert tfjs.find_modules() == tmp_path / "node_modules"
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(NotRun, match=r"Node\.js is not installed"):
+    with pytest.raises(NotRun, match=rf"Node\.js is not installed.*{install}"):
         tfjs.run([], [])
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for module in ("ai_edge_litert", "tensorflowjs"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    for module in ("tflite", "tfjs", "flatbuffer"):
+        monkeypatch.delitem(sys.modules, f"kdae.exporters.{module}", raising=False)
     with pytest.raises(
         UserError, match=r"ai_edge_litert is missing; pip install 'kdae\[tflite\]'"
     ):

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
-from tensorflow.python.tools import saved_model_cli
 
 from kdae.exporters import Job
 from kdae.exporters import savedmodel as exporter
@@ -178,23 +179,22 @@ def test_what_is_refused(saved: Any) -> None:
         assert "strength: expected 0 to 1" in refusal(model, good, strength=strength)
 
 
-def test_the_command_line_of_tensorflow(saved: Any, tmp_path: Path) -> None:
+def test_the_command_line_of_tensorflow(tmp_path: Path) -> None:
     """`saved_model_cli run`; without `strength`, whose default then holds."""
-    channels, folder, _ = saved
-    picture = noise_image(10, 14, channels)
+    job = Job("tiny", tiny_model(3), tiny_card(3), tmp_path / "model", MAX_PIXELS)
+    exporter.export(job)
+    picture = noise_image(10, 14, 3)
     np.save(tmp_path / "image.npy", to_float(picture)[None])
     np.save(tmp_path / "files.npy", np.array([png(picture)]))
-    for signature, name, file in (
-        ("serving_default", "image", "image.npy"),
-        ("denoise_bytes", "image_bytes", "files.npy"),
+    command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run"]
+    command += ["--dir", str(job.folder / "1"), "--tag_set", "serve", "--outdir", str(tmp_path)]
+    for signature, inputs in (
+        ("serving_default", "image=image.npy"),
+        ("denoise_bytes", "image_bytes=files.npy"),
     ):
-        inputs = saved_model_cli.load_inputs_from_input_arg_string(
-            f"{name}={tmp_path / file}", "", ""
-        )
-        saved_model_cli.run_saved_model_with_feed_dict(
-            str(folder), "serve", signature, inputs, str(tmp_path), False
-        )
-    expected = tiny_denoiser(channels).denoise(picture)
+        arguments = ["--signature_def", signature, "--inputs", inputs]
+        subprocess.run([*command, *arguments], cwd=tmp_path, check=True, capture_output=True)
+    expected = tiny_denoiser(3).denoise(picture)
     floats = np.load(tmp_path / "denoised.npy")
     assert np.abs(floats[0] * 255 - expected).max() <= 0.51
     (data,) = np.load(tmp_path / "png_bytes.npy", allow_pickle=True)

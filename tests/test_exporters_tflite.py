@@ -1,17 +1,21 @@
 """TFLite files: sizes, ranges, what is inside, and tiles as an app would cut them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
+from kdae.config import ModelConfig
 from kdae.errors import UserError
-from kdae.exporters import Artifact, Job
+from kdae.exporters import Artifact, Bounds, Job
 from kdae.exporters import tflite as exporter
 from kdae.exporters.flatbuffer import operators, read_card
+from kdae.runs import describe
 from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
 
 TILE = 64
@@ -119,6 +123,56 @@ def test_one_interpreter_takes_one_size_after_another(files: dict[str, Artifact]
     np.testing.assert_array_equal(run.outputs[0], run.outputs[2])
 
 
+def test_tiles_run_as_the_apps_of_the_readme_do(files: dict[str, Artifact]) -> None:
+    """With CompiledModel, the interface that Kotlin has, on the CPU."""
+    image = noise_image(1, TILE, TILE, 3)
+    for variant in ("float32", "float16", "weights8", "int8", "uint8"):
+        path = str(files[f"{variant}-{TILE}"].path)
+        given = image if variant == "uint8" else image / np.float32(255)
+        model = CompiledModel.from_file(path)
+        source = model.create_input_buffer_by_name("denoise", "image")
+        target = model.create_output_buffer_by_name("denoise", "denoised")
+        source.write(given)
+        model.run_by_name("denoise", {"image": source}, {"denoised": target})
+        ours = target.read(given.size, given.dtype).reshape(given.shape)
+        runner = Interpreter(path).get_signature_runner("denoise")
+        np.testing.assert_allclose(ours, runner(image=given)["denoised"], atol=1e-6)
+
+
+def test_gpu_delegates_know_every_operator_of_the_tiles(
+    files: dict[str, Artifact], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for variant in ("float32", "float16", "int8"):
+        path = str(files[f"{variant}-{TILE}"].path)
+        tf.lite.experimental.Analyzer.analyze(model_path=path, gpu_compatibility=True)
+        assert "compatible with GPU delegate" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig("plain", (4, 8), (1, 1), upsampling="transpose", bias=True),
+        ModelConfig("skip", (4, 8, 8), (1, 0, 1), upsampling="bilinear", bias=False),
+    ],
+    ids=lambda config: f"{config.family}-{config.upsampling}",
+)
+def test_other_architectures(
+    config: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model(1, config)
+    card = describe(model, "other")
+    bounds = {"float32": 1e-5, "int8": 0.2}
+    monkeypatch.setattr(exporter, "BOUNDS", dict.fromkeys(bounds, Bounds()))
+    artifacts = exporter.export(Job("other", model, card, tmp_path, 1))
+    assert len(artifacts) == 4
+    image = noise_image(256, 256, 1, dtype=np.float32)
+    expected = np.clip(model(image[None])[0], 0.0, 1.0)
+    for artifact in artifacts:
+        assert not [name for name in operators(artifact.path) if name.startswith("CUSTOM")]
+        (run,) = exporter.run([artifact], [[image]])
+        assert np.abs(run.outputs[0] - expected).max() <= bounds[artifact.variant]
+
+
 def test_bytes_in_and_out_are_the_pictures(files: dict[str, Artifact]) -> None:
     image = noise_image(64, 64, 3)
     interpreter = Interpreter(str(files[f"uint8-{TILE}"].path))
@@ -127,27 +181,15 @@ def test_bytes_in_and_out_are_the_pictures(files: dict[str, Artifact]) -> None:
     np.testing.assert_allclose(denoised / 255, run.outputs[0], atol=1e-6)
 
 
-def tiled(run: Any, picture: np.ndarray, side: int, multiple: int, halo: int) -> np.ndarray:
-    """The twenty lines of `export/mobile/README.md`."""
-    height, width = picture.shape[:2]
-    rows, columns = (max(-(-n // multiple) * multiple, side) for n in (height, width))
-    grown = np.pad(picture, [(0, rows - height), (0, columns - width), (0, 0)], "reflect")
-    result = np.empty_like(grown)
-    top = 0
-    while top < rows:
-        low_y = min(max(top - halo, 0), rows - side)
-        bottom = rows if low_y + side == rows else low_y + side - halo
-        left = 0
-        while left < columns:
-            low_x = min(max(left - halo, 0), columns - side)
-            right = columns if low_x + side == columns else low_x + side - halo
-            tile = run(grown[low_y : low_y + side, low_x : low_x + side])
-            result[top:bottom, left:right] = tile[
-                top - low_y : bottom - low_y, left - low_x : right - low_x
-            ]
-            left = right
-        top = bottom
-    return result[:height, :width]
+def tiling() -> Callable[..., np.ndarray]:
+    """The function `denoise` of export/mobile/README.md, as an app would write it."""
+    text = (Path(__file__).parents[1] / "export" / "mobile" / "README.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    assert len(code.splitlines()) <= 20
+    names: dict[str, Any] = {"np": np}
+    exec(code, names)
+    found: Callable[..., np.ndarray] = names["denoise"]
+    return found
 
 
 @pytest.mark.parametrize("size", [(64, 64), (150, 97), (65, 300)])
@@ -162,6 +204,6 @@ def test_tiles_of_fixed_size_make_the_whole_picture(
 
     picture = noise_image(*size, 3, dtype=np.float32)
     card = tiny_card(3)
-    ours = tiled(run, picture, TILE, card["size_multiple"], card["halo"])
+    ours = tiling()(picture, run, TILE, card["size_multiple"], card["halo"])
     expected = np.clip(tiny_denoiser(3).denoise_float(picture), 0.0, 1.0)
     np.testing.assert_allclose(ours, expected, atol=1e-5)

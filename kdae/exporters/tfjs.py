@@ -38,7 +38,12 @@ from kdae.runs import CARD, write_card
 
 REQUIRES = {"tensorflowjs": "pip install 'kdae[tfjs]'"}
 CHECK, CHECK_SIDE = "check.bin", 64
-PACKAGES = ("tfjs-core", "tfjs-converter", "tfjs-backend-wasm")
+PACKAGES = (
+    "@tensorflow/tfjs-core",
+    "@tensorflow/tfjs-converter",
+    "@tensorflow/tfjs-backend-wasm",
+)
+MODULES = "KDAE_NODE_MODULES"
 
 _HALF = "--quantize_float16=*"
 _VARIANTS = {
@@ -46,6 +51,11 @@ _VARIANTS = {
     "float16": ([_HALF], Bounds(2e-3, 0.01)),
     "uint8": (["--quantize_uint8=*"], Bounds(None, 0.15)),
 }
+
+_INSTALL = (
+    "in a checkout of kdae run `cd web && npm ci`, elsewhere, in the folder you export from, "
+    f"`npm install {' '.join(PACKAGES)}`"
+)
 
 # In a process of its own: importing the converter prints, and takes what it likes.
 _CONVERT = """
@@ -111,10 +121,10 @@ def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]])
     """
     node = shutil.which("node")
     if node is None:
-        raise NotRun("Node.js is not installed; install it, then `cd web && npm ci`")
+        raise NotRun(f"Node.js is not installed; install it, then {_INSTALL}")
     modules = find_modules()
     script = Path(__file__).with_name("run_tfjs.mjs")
-    environment = {"KDAE_NODE_MODULES": str(modules)}
+    environment = {MODULES: str(modules)}
     return run_script([node, str(script)], artifacts, pictures, [1], environment)
 
 
@@ -122,19 +132,17 @@ def find_modules() -> Path:
     """The `node_modules` with TF.js: $KDAE_NODE_MODULES, or the checkout's, or one near by.
 
     Raises:
-        NotRun: there is none.
+        NotRun: there is none; says how to install it.
     """
+    named = os.environ.get(MODULES)
     checkout = Path(__file__).parents[2]
     places = [checkout / "web" / "node_modules", Path("web/node_modules"), Path("node_modules")]
-    if os.environ.get("KDAE_NODE_MODULES"):
-        places = [Path(os.environ["KDAE_NODE_MODULES"])]
-    for place in places:
-        if all((place / "@tensorflow" / package).is_dir() for package in PACKAGES):
+    for place in [Path(named)] if named else places:
+        if all((place / package).is_dir() for package in PACKAGES):
             return place.resolve()
-    raise NotRun(
-        "TF.js is not installed; in a checkout run `cd web && npm ci`, elsewhere "
-        f"`npm install {' '.join(f'@tensorflow/{package}' for package in PACKAGES)}`"
-    )
+    if named:
+        raise NotRun(f"{MODULES}: expected a folder with {', '.join(PACKAGES)}, got {named}")
+    raise NotRun(f"TF.js is not installed; {_INSTALL}")
 
 
 def _save(

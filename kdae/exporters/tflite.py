@@ -30,7 +30,6 @@ import tensorflow as tf
 from kdae.exporters import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
 from kdae.exporters.calibrate import choose_ranges, with_ranges
 from kdae.exporters.exchange import REPEATS
-from kdae.exporters.flatbuffer import add_card
 from kdae.exporters.graph import save_graph
 from kdae.exporters.photographs import calibration_pictures
 from kdae.quiet import quiet
@@ -50,6 +49,9 @@ BOUNDS = {
 
 def export(job: Job) -> list[Artifact]:
     """Writes all variants, each for any size and for tiles."""
+    # Needs the extra: imported above, it would fail before the user is told so.
+    from kdae.exporters.flatbuffer import add_card
+
     multiple = int(job.card["size_multiple"])
     ranges = choose_ranges(job.model, calibration_pictures(job.card, TILE))
     eight_bits = with_ranges(job.model, ranges)

@@ -3,6 +3,7 @@
 #
 #     sudo export/mobile/arm/run.sh exports/photo/tflite [PYTHON]
 #
+# `make test-arm` exports a model and calls it.
 # PYTHON (default .venv/bin/python) has kdae with its extra `tflite`. Needs root (bind mount),
 # a Debian or Ubuntu with Python 3.11 packages, and a network the first time; what it fetches
 # is kept in $KDAE_ARM (default ~/.cache/kdae-arm). It shows that the files run on ARM and give
@@ -45,7 +46,7 @@ if [ ! -e "$cache/litert-$litert-numpy-$numpy" ]; then
   rm -rf "$site" "$cache/wheels"
   # The oldest platform tag last: pip takes the first that fits.
   "$python" -m pip --version >/dev/null 2>&1 && pip="$python -m pip" || pip="python3 -m pip"
-  $pip download --quiet --no-deps --only-binary=:all: --python-version 3.11 \
+  $pip download -qq --no-deps --only-binary=:all: --python-version 3.11 \
     --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
     --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 --platform any \
     --dest "$cache/wheels" "ai-edge-litert==$litert" "numpy==$numpy" \
