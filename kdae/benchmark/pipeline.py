@@ -1,18 +1,16 @@
-"""Measures kdae on this machine: `python -m kdae.benchmark pipeline [--config FILE]`."""
+"""How fast training is, and how much of that the input pipeline costs."""
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import tensorflow as tf
 
-from kdae.config import Config, load_config
-from kdae.errors import UserError, run_main
+from kdae.config import Config
 from kdae.pipeline import training_batches
 from kdae.sources import load_pictures
 from kdae.step import build_state, build_step
@@ -38,6 +36,18 @@ class Waiting:
     def share(self) -> float:
         """The share of a training step spent waiting for data."""
         return self.wait / self.step
+
+    @property
+    def efficiency(self) -> float:
+        """Training pictures per second over those with all data already in memory."""
+        return self.alone / self.step
+
+    def __str__(self) -> str:
+        return (
+            f"{1000 * self.step:.1f} ms per training step, of which {1000 * self.wait:.2f} ms "
+            f"({100 * self.share:.1f} %) waiting for data; {1000 * self.alone:.1f} ms with the "
+            f"batch already in memory: {100 * self.efficiency:.1f} % of that speed"
+        )
 
 
 def measure_pipeline(config: Config, steps: int) -> Waiting:
@@ -73,26 +83,3 @@ def measure_pipeline(config: Config, steps: int) -> Waiting:
         float(step(kept)[0])
     alone = time.perf_counter() - start
     return Waiting(total / steps, wait / steps, alone / steps)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; see `--help`."""
-    parser = argparse.ArgumentParser(prog="python -m kdae.benchmark", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    pipeline = verbs.add_parser("pipeline", help="the share of a step spent waiting for data")
-    pipeline.add_argument("--config", metavar="FILE", default="configs/quickstart.yaml")
-    pipeline.add_argument("--steps", type=int, default=300, help="steps to time (300)")
-    args = parser.parse_args(argv)
-    if args.steps < 1:
-        raise UserError(f"--steps: expected at least 1, got {args.steps}")
-    timed = measure_pipeline(load_config(args.config), args.steps)
-    print(
-        f"{1000 * timed.step:.1f} ms per training step, of which {1000 * timed.wait:.2f} ms "
-        f"({100 * timed.share:.1f} %) waiting for data; "
-        f"{1000 * timed.alone:.1f} ms with the batch already in memory"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    run_main(main)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kdae import benchmark
+from kdae.benchmark import pipeline
+from kdae.benchmark.__main__ import main
 from kdae.config import config_from_dict
 from kdae.errors import UserError
 
@@ -21,7 +22,7 @@ SMALL = config_from_dict(
 
 
 def test_a_slow_pipeline_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = benchmark.training_batches
+    real = pipeline.training_batches
 
     def slow(*args: object, **kw: object) -> tf.data.Dataset:
         def late(noisy: np.ndarray) -> np.ndarray:
@@ -35,14 +36,14 @@ def test_a_slow_pipeline_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return real(*args, **kw).map(sleep)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(benchmark, "training_batches", slow)
-    timed = benchmark.measure_pipeline(SMALL, 5)
+    monkeypatch.setattr(pipeline, "training_batches", slow)
+    timed = pipeline.measure_pipeline(SMALL, 5)
     assert timed.wait > 0.02 and timed.share > 0.5
-    assert timed.alone < timed.step
+    assert timed.alone < timed.step and timed.efficiency < 0.5
 
 
 def test_the_line_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    assert benchmark.main(["pipeline", "--steps", "3"]) == 0
+    assert main(["pipeline", "--steps", "3"]) == 0
     assert re.search(r"\d+\.\d ms .* \(\d+\.\d %\) waiting for data", capsys.readouterr().out)
     with pytest.raises(UserError, match="--steps: expected at least 1, got 0"):
-        benchmark.main(["pipeline", "--steps", "0"])
+        main(["pipeline", "--steps", "0"])

@@ -1,0 +1,1 @@
+"""Measures kdae on this machine: `python -m kdae.benchmark quality | memory | pipeline`."""

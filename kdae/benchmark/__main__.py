@@ -1,0 +1,66 @@
+"""Measures kdae on this machine: `python -m kdae.benchmark quality | memory | pipeline`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdae.benchmark import memory
+from kdae.benchmark.pipeline import measure_pipeline
+from kdae.config import load_config
+from kdae.errors import UserError, run_main
+from kdae.runs import DEFAULT_MODEL, locate_model
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; see `--help`."""
+    parser = argparse.ArgumentParser(prog="python -m kdae.benchmark", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    quality = verbs.add_parser(
+        "quality", help="PSNR and time of the shipped models beside classical methods"
+    )
+    quality.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="holds Set12, BSD68, ..."
+    )
+    quality.add_argument("--out", type=Path, required=True, metavar="DIR")
+    large = verbs.add_parser("memory", help="memory and seconds for 1, 10, 100 megapixels")
+    large.add_argument("--model", default=DEFAULT_MODEL, metavar="M", help=f"({DEFAULT_MODEL})")
+    large.add_argument("--processors", type=int, default=2, metavar="N", help="(2)")
+    large.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    pipeline = verbs.add_parser("pipeline", help="the share of a step spent waiting for data")
+    pipeline.add_argument("--config", metavar="FILE", default="configs/quickstart.yaml")
+    pipeline.add_argument("--steps", type=int, default=300, help="steps to time (300)")
+    args = parser.parse_args(argv)
+    if args.verb == "quality":
+        _quality(args.data, args.out)
+    elif args.verb == "memory":
+        if args.processors < 1:
+            raise UserError(f"--processors: expected at least 1, got {args.processors}")
+        locate_model(args.model)  # not only in the process that is measured
+        rows = memory.measure_memory(args.model, args.processors, memory.SIDES)
+        print(memory.format_table(rows))
+        if args.json:
+            args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    else:
+        if args.steps < 1:
+            raise UserError(f"--steps: expected at least 1, got {args.steps}")
+        print(measure_pipeline(load_config(args.config), args.steps))
+    return 0
+
+
+def _quality(data: Path, out: Path) -> None:
+    for module in ("bm3d", "cv2", "skimage"):
+        if importlib.util.find_spec(module) is None:
+            raise UserError(f"the package {module} is missing; pip install 'kdae[bench]'")
+    from kdae.benchmark.quality import measure_quality
+    from kdae.benchmark.report import write_report
+
+    command = f"python -m kdae.benchmark quality --data {data} --out {out}"
+    print(write_report(measure_quality(data), out, command))
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,56 @@
+"""Memory and seconds that large pictures take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kdae.benchmark.isolated import measured
+from kdae.infer import load
+
+SIDES = (1_000, 3_162, 10_000)  # 1, 10 and 100 megapixels
+
+
+def measure_memory(model: str, processors: int, sides: Sequence[int]) -> list[dict[str, Any]]:
+    """Denoises square 8-bit RGB pictures in place, each size in a process of its own.
+
+    Returns:
+        For each size `megapixels`, `seconds` by the clock, `cpu_seconds` and `peak_bytes` of
+        the whole process; `picture_bytes` is the picture's share of these.
+    """
+    rows = []
+    for side in sides:
+        usage = measured(processors, denoise_in_place, model, side)
+        rows.append(
+            {
+                "megapixels": side**2 / 1e6,
+                "seconds": usage.seconds,
+                "cpu_seconds": usage.cpu_seconds,
+                "peak_bytes": usage.peak_bytes,
+                "picture_bytes": 3 * side**2,
+            }
+        )
+    return rows
+
+
+def denoise_in_place(model: str, side: int) -> Callable[[], Any]:
+    """What is timed; what is done only once, such as tracing, is done before."""
+    denoiser = load(model)
+    # The time does not depend on what the pixels show.
+    row = np.arange(3 * side, dtype=np.uint8).reshape(1, side, 3)
+    picture = np.repeat(row, side, axis=0)
+    denoiser.denoise(picture[:64, :64])
+    return lambda: denoiser.denoise(picture, out=picture)
+
+
+def format_table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows in Markdown."""
+    lines = ["| megapixels | seconds | peak memory |", "|---|---|---|"]
+    lines += [
+        f"| {row['megapixels']:.0f} | {row['seconds']:.1f} | "
+        f"{row['peak_bytes'] / 1e6:,.0f} MB |"
+        for row in rows
+    ]
+    return "\n".join(lines)

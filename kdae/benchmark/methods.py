@@ -1,0 +1,82 @@
+"""The classical denoisers that users have today, each told the level of the noise.
+
+Factors between the level and a method's own parameter were chosen on the photographs kept
+for validation, at sigma 15, 25 and 50 (`LOG.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bm3d
+import cv2
+import numpy as np
+from skimage import restoration
+
+from kdae.images import from_float, to_float
+
+Method = Callable[[np.ndarray, float], np.ndarray]
+"""(noisy float32 [H, W] or [H, W, 3], sigma on the 0-255 scale) -> float, same shape."""
+
+
+def opencv_nlm(noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """OpenCV's non-local means, which takes 8-bit pictures only."""
+    pixels = from_float(noisy, np.dtype(np.uint8))
+    if noisy.ndim == 2:
+        return to_float(cv2.fastNlMeansDenoising(pixels, h=0.9 * sigma))
+    level = 0.75 * sigma
+    return to_float(cv2.fastNlMeansDenoisingColored(pixels, h=level, hColor=level))
+
+
+def skimage_nlm(noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """scikit-image's non-local means, told the noise that it is to take out of distances."""
+    level, factor = sigma / 255, 0.7 if noisy.ndim == 2 else 0.6
+    sizes = {"patch_size": 5, "patch_distance": 6}
+    return restoration.denoise_nl_means(
+        noisy, h=factor * level, sigma=level, channel_axis=_channel_axis(noisy), **sizes
+    )
+
+
+def total_variation(noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """scikit-image's total variation (Chambolle)."""
+    weight = sigma / 255
+    return restoration.denoise_tv_chambolle(noisy, weight, channel_axis=_channel_axis(noisy))
+
+
+def wavelets(noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """scikit-image's soft thresholding of wavelet coefficients (BayesShrink)."""
+    options: dict[str, Any] = {"rescale_sigma": True, "channel_axis": _channel_axis(noisy)}
+    return restoration.denoise_wavelet(
+        noisy, sigma=sigma / 255, convert2ycbcr=noisy.ndim == 3, **options
+    )
+
+
+def block_matching(noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """BM3D, and CBM3D in colour, by their authors."""
+    return (bm3d.bm3d if noisy.ndim == 2 else bm3d.bm3d_rgb)(noisy, sigma / 255)
+
+
+METHODS: dict[str, Method] = {
+    "OpenCV NLM": opencv_nlm,
+    "skimage NLM": skimage_nlm,
+    "total variation": total_variation,
+    "wavelets": wavelets,
+    "BM3D": block_matching,
+}
+
+
+def estimated_sigma(noisy: np.ndarray) -> float:
+    """The level a user would tell a method where nobody knows it, on the 0-255 scale.
+
+    scikit-image's, from the median of the finest wavelet coefficients, averaged over the
+    channels of [H, W] or [H, W, 3].
+    """
+    axis = _channel_axis(noisy)
+    return 255 * float(
+        restoration.estimate_sigma(noisy, average_sigmas=True, channel_axis=axis)
+    )
+
+
+def _channel_axis(image: np.ndarray) -> int | None:
+    return -1 if image.ndim == 3 else None

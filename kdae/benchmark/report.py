@@ -1,0 +1,178 @@
+"""What `benchmark quality` writes: quality.csv, quality.json, quality.md and quality.png."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from kdae.benchmark.methods import METHODS
+from kdae.benchmark.quality import SIGMAS
+from kdae.runs import load_card, locate_model, replace_file
+
+Row = Mapping[str, Any]
+
+PANELS = (
+    ("Set12", "gaussian:25", "Set12, grey, sigma 25"),
+    ("BSD68", "gaussian:25", "BSD68, grey, sigma 25"),
+    ("CBSD68", "gaussian:25", "CBSD68, colour, sigma 25"),
+    ("CC15", "real", "CC15, real camera noise"),
+)
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    # PSNR at sigma 15, 25, 50, and FLOP per pixel in grey and in colour.
+    # Zhang et al., arXiv:1608.03981; arXiv:1710.04026; arXiv:2008.13751.
+    "DnCNN-B": {
+        "Set12": (32.68, 30.36, 27.21),
+        "BSD68": (31.61, 29.16, 26.23),
+        "CBSD68": (33.89, 31.23, 27.92),
+        "flop_per_pixel": {"Set12": 1_340e3, "BSD68": 1_340e3, "CBSD68": 1_340e3},
+    },
+    "FFDNet": {
+        "Set12": (32.75, 30.43, 27.32),
+        "BSD68": (31.63, 29.19, 26.29),
+        "CBSD68": (33.87, 31.21, 27.96),
+        "flop_per_pixel": {"Set12": 241e3, "BSD68": 241e3, "CBSD68": 424e3},
+    },
+    "DRUNet": {
+        "Set12": (33.25, 30.94, 27.90),
+        "BSD68": (31.91, 29.48, 26.59),
+        "CBSD68": (34.30, 31.69, 28.51),
+        "flop_per_pixel": {"Set12": 4_240e3, "BSD68": 4_240e3, "CBSD68": 4_240e3},
+    },
+}
+
+
+def write_report(rows: Sequence[Row], folder: Path, command: str) -> str:
+    """Writes the four files.
+
+    Args:
+        rows: from `measure_quality`.
+        folder: is made if it does not exist.
+        command: that measured.
+
+    Returns:
+        The table, in Markdown.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = {
+        "processor": _processor(),
+        "processors": os.cpu_count(),
+        "system": platform.platform(),
+    }
+    text = json.dumps({"command": command, "machine": machine, "rows": list(rows)}, indent=2)
+    table = format_table(rows)
+    replace_file(folder / "quality.json", lambda path: path.write_text(text + "\n"))
+    replace_file(folder / "quality.csv", lambda path: _write_csv(rows, path))
+    replace_file(folder / "quality.md", lambda path: path.write_text(table + "\n"))
+    replace_file(folder / "quality.png", lambda path: _plot(rows, path))
+    return table
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """A line for each method and number of pictures, in Markdown.
+
+    PSNR at sigma 15 / 25 / 50 on the sets with Gaussian noise; CPU seconds per megapixel in
+    grey, in colour. Where a method saw fewer pictures than a set has, their number follows.
+    """
+    sets = list(dict.fromkeys(row["data"] for row in rows))
+    most = {name: max(r["images"] for r in rows if r["data"] == name) for name in sets}
+    lines = [
+        "| method | " + " | ".join(sets) + " | CPU s per megapixel |",
+        "|" + "---|" * (len(sets) + 2),
+    ]
+    kdae = [m for m in dict.fromkeys(row["method"] for row in rows) if m not in METHODS]
+    for method in (*kdae, *METHODS):
+        ours = [row for row in rows if row["method"] == method]
+        cells = [_cell([r for r in ours if r["data"] == name], most[name]) for name in sets]
+        times = dict.fromkeys(f"{row['cpu_seconds_per_megapixel']:.2g}" for row in ours)
+        name = f"**kdae {method}**" if method in kdae else method
+        lines.append(f"| {name} | {' | '.join(cells)} | {', '.join(times)} |")
+    for method, figures in PUBLISHED.items():
+        cells = [
+            " / ".join(f"{value:.2f}" for value in figures[name]) if name in figures else "-"
+            for name in sets
+        ]
+        lines.append(f"| {method} (published) | {' | '.join(cells)} | - |")
+    return "\n".join(lines)
+
+
+def _cell(rows: Sequence[Row], most: int) -> str:
+    """The PSNR of a method on a set, for each number of pictures it was measured on."""
+    parts = []
+    for images in sorted({row["images"] for row in rows}, reverse=True):
+        values = " / ".join(f"{r['psnr']:.2f}" for r in rows if r["images"] == images)
+        parts.append(values if images == most else f"{values} (first {images})")
+    return "; ".join(parts) or "-"
+
+
+def _write_csv(rows: Sequence[Row], path: Path) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(
+            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+            for row in rows
+        )
+
+
+def _plot(rows: Sequence[Row], path: Path) -> None:
+    figure, grid = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    for axes, (name, noise, title) in zip(grid.flat, PANELS, strict=True):
+        chosen = [row for row in rows if (row["data"], row["noise"]) == (name, noise)]
+        if not chosen:
+            axes.set_visible(False)
+            continue
+        _panel(axes, chosen, name)
+        axes.set(
+            title=title, xscale="log",
+            xlabel="CPU seconds per megapixel, one thread", ylabel="PSNR (dB)",
+        )  # fmt: skip
+        axes.margins(x=0.2, y=0.12)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _panel(axes: Any, rows: Sequence[Row], name: str) -> None:
+    most = max(row["images"] for row in rows)
+    kdae = next(row for row in rows if row["method"] not in METHODS)
+    for row in rows:
+        mine, whole = row["method"] not in METHODS, row["images"] == most
+        if mine and not whole:
+            continue
+        label = f"kdae {row['method']}" if mine else row["method"]
+        label += "" if whole else f" (first {row['images']})"
+        colour = "tab:red" if mine else "tab:blue"
+        _point(axes, row["cpu_seconds_per_megapixel"], row["psnr"], label, color=colour)
+    # Nobody's clock but ours ran here: their time follows from their FLOP at our rate.
+    card = load_card(locate_model(kdae["method"])[1] or "")
+    rate = card["flop_per_pixel"] / kdae["cpu_seconds_per_megapixel"]
+    for method, figures in PUBLISHED.items():
+        if name in figures:
+            seconds = figures["flop_per_pixel"][name] / rate
+            psnr = figures[name][SIGMAS.index(25)]
+            label = f"{method} (published; time from FLOP)"
+            _point(axes, seconds, psnr, label, color="none", edgecolors="grey")
+
+
+def _point(axes: Any, x: float, y: float, label: str, **style: Any) -> None:
+    axes.scatter([x], [y], s=45, zorder=3, **style)
+    axes.annotate(label, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", size=8)
+
+
+def _processor() -> str:
+    """The processor's name as Linux knows it."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

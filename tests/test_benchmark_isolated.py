@@ -1,0 +1,64 @@
+"""Timing in a process of its own: how many processors it has, what it counts."""
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kdae.benchmark.isolated import measured
+from kdae.benchmark.memory import format_table, measure_memory
+from kdae.errors import UserError
+
+
+def sleeper(seconds: float) -> Callable[[], None]:
+    time.sleep(0.3)  # not counted
+    return lambda: time.sleep(seconds)
+
+
+def holder(megabytes: int) -> Callable[[], int]:
+    return lambda: int(np.ones(megabytes * 10**6, np.uint8).sum())
+
+
+def on_one_processor() -> Callable[[], None]:
+    if len(os.sched_getaffinity(0)) != 1:
+        raise ValueError("not confined")
+    return lambda: None
+
+
+def test_the_clock_and_the_processor_time() -> None:
+    usage = measured(1, sleeper, 0.1)
+    assert 0.1 <= usage.seconds < 0.25
+    assert usage.cpu_seconds < 0.05
+
+
+def test_the_fastest_of_several_calls_counts() -> None:
+    start = time.perf_counter()
+    usage = measured(1, sleeper, 0.05, least=0.5)
+    assert time.perf_counter() - start > 0.8
+    assert usage.seconds < 0.2
+
+
+def test_the_peak_of_memory() -> None:
+    little, much = (measured(1, holder, size).peak_bytes for size in (1, 301))
+    assert 250e6 < much - little < 350e6
+
+
+def test_it_is_confined_and_we_are_not() -> None:
+    ours = os.sched_getaffinity(0)
+    measured(1, on_one_processor)
+    assert os.sched_getaffinity(0) == ours
+    with pytest.raises(UserError, match=f"needs 1000 processors, here are {len(ours)}"):
+        measured(1000, on_one_processor)
+    with pytest.raises(ValueError, match="not confined"):
+        measured(len(ours), on_one_processor)
+    assert os.sched_getaffinity(0) == ours
+
+
+def test_memory_of_a_picture() -> None:
+    (row,) = measure_memory("photo", 1, [100])
+    assert row["megapixels"] == 0.01 and row["picture_bytes"] == 30_000
+    # TensorFlow alone is more than that.
+    assert row["peak_bytes"] > 200e6 and 0 < row["cpu_seconds"] < 60
+    assert format_table([row]).splitlines()[-1].startswith("| 0 |")
