@@ -53,10 +53,15 @@ class TFServing(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     exporter.export(Job("tiny", tiny_model(3), tiny_card(3), folder, 10_000))
-    TFServing.model = tf.saved_model.load(str(folder / "1"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(served: Path) -> Iterator[str]:
+    TFServing.model = tf.saved_model.load(str(served / "1"))
     with ThreadingHTTPServer(("127.0.0.1", 0), TFServing) as http:
         threading.Thread(target=http.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{http.server_port}"
@@ -92,6 +97,20 @@ def test_the_client_says_why_not(server: str, tmp_path: Path) -> None:
     done = client(tmp_path, "http://127.0.0.1:1")
     assert done.returncode == 1 and "Connection refused" in done.stderr
     assert not (tmp_path / "clean.png").exists()
+
+
+def test_the_python_of_the_readme(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (EXPORT / "serving" / "README.md").read_text()
+    (tmp_path / "exports" / "photo").mkdir(parents=True)
+    (tmp_path / "exports" / "photo" / "savedmodel").symlink_to(served)
+    picture = noise_image(20, 30, 3)
+    (tmp_path / "noisy.jpg").write_bytes(tf.io.encode_png(picture).numpy())
+    monkeypatch.chdir(tmp_path)
+    exec(text.split("```python\n")[1].split("```")[0], {})
+    answer = tf.io.decode_png(Path("clean.png").read_bytes()).numpy().astype(int)
+    assert np.abs(answer - tiny_denoiser(3).denoise(picture)).max() <= 1
 
 
 def test_served_models_are_shipped_and_mounted() -> None:

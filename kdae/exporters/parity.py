@@ -104,7 +104,7 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
         size = f"{row['bytes'] / 1000:,.0f}"
         if "not_run" in row:
             lines.append((name, size, "-", "-", "-", "-", "not run"))
-            notes.append(f"not run: {name}: {row['not_run']}")
+            notes.append(f"not run: {row['not_run']}")
             continue
         times = [row["milliseconds"].get(str(n)) for n in (1, 2)]
         lines.append(
