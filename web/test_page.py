@@ -1,16 +1,23 @@
 """The page: its own tests, and tests of the built page in Chromium.
 
 Needs Node 20, npm and Chromium (`CHROMIUM` names another than /usr/bin/chromium), and
-`web/public/models`, which `make web` exports.
+what `make web` exports: `web/public/models` and the goldens in `web/tests/golden`.
 """
 
+import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tools.models import choose
+
+from kdae.errors import UserError
+from kdae.runs import CARD, load_card, locate_model, shipped_models
 
 WEB = Path(__file__).parent
+MODELS = WEB / "public" / "models"
 
 
 def npm(*args: str, timeout: float) -> str:
@@ -31,8 +38,10 @@ def npm(*args: str, timeout: float) -> str:
 @pytest.fixture(scope="module")
 def packages() -> None:
     """The packages of web/package-lock.json."""
-    if not shutil.which("npm"):
-        pytest.fail("npm is missing: install Node 20", pytrace=False)
+    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    for command in ("npm", chromium):
+        if not shutil.which(command):
+            pytest.fail(f"{command} is missing: install Node 20 and Chromium", pytrace=False)
     lock = WEB / "package-lock.json"
     installed = WEB / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
@@ -42,9 +51,39 @@ def packages() -> None:
 @pytest.fixture(scope="module")
 def page(packages: None) -> None:
     """web/dist, built from the exported models."""
-    if not (WEB / "public/models/photo/check.bin").exists():
+    if not (MODELS / "models.json").exists():
         pytest.fail("web/public/models is missing: run `make web`", pytrace=False)
     npm("run", "build", timeout=120)
+
+
+def row(variant: str, size: int, loss: float, levels: float) -> dict[str, object]:
+    return {
+        "variant": variant,
+        "bytes": size,
+        "psnr_change": -loss,
+        "max_difference": levels / 255,
+    }
+
+
+def test_the_first_light_and_right_variant_is_taken() -> None:
+    float32 = row("float32", 4_000_000, 0.0, 0.0)
+    half, bytes_ = row("float16", 1_999_999, 0.0, 0.2), row("uint8", 1_000_000, 0.05, 1.9)
+    assert choose("x", [float32, half, bytes_]) == "float16"
+    assert choose("x", [float32, half | {"bytes": 2_000_000}, bytes_]) == "uint8"
+    with pytest.raises(UserError, match=r"uint8 has 1,000,000 bytes, loses 0\.060 dB"):
+        choose("x", [half | {"bytes": 2_000_000}, bytes_ | {"psnr_change": -0.06}])
+    with pytest.raises(UserError, match="Node"):
+        choose("x", [{"variant": "float16", "not_run": "Node.js is not installed"}])
+
+
+def test_models_are_the_shipped_ones(page: None) -> None:
+    names = json.loads((MODELS / "models.json").read_text())
+    assert sorted(names) == shipped_models()
+    for name in names:
+        _, card = locate_model(name)
+        assert card is not None
+        exported = load_card(MODELS / name / CARD)
+        assert exported.items() >= load_card(card).items(), "stale: run `make web`"
 
 
 def test_lock_file_has_no_addresses() -> None:

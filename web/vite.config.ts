@@ -5,7 +5,7 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 /** Fetched with the first visit; other models are cached when they are first used. */
-const PRECACHED = /^(assets\/|icons\/icon\.svg|icons\/icon-192|samples\/|models\/photo\/|manifest)/;
+const PRECACHED = /^(assets\/|icons\/icon\.svg|icons\/icon-192|samples\/|models\/(models\.json|photo\/|photo-encoder\/)|manifest)/;
 
 /** Writes dist/sw.js: the service worker with this build's version and file list. */
 function serviceWorker(): Plugin {
@@ -32,10 +32,16 @@ function serviceWorker(): Plugin {
   };
 }
 
+/** Backends are called by their names, for people and tests to see which are fetched. */
+function chunkFileNames({ name, facadeModuleId }: { name: string; facadeModuleId: string | null }): string {
+  const backend = /tfjs-backend-\w+/.exec(facadeModuleId ?? "")?.[0];
+  return `assets/${backend ?? name}-[hash].js`;
+}
+
 export default defineConfig({
   base: "./", // any folder of any host
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  worker: { format: "es" },
+  worker: { format: "es", rolldownOptions: { output: { chunkFileNames } } },
   plugins: [serviceWorker()],
   test: { include: ["tests/**/*.test.ts"] },
 });

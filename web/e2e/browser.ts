@@ -1,4 +1,5 @@
 /** Chromium, and what the tests do with the page again and again. */
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect } from "vitest";
@@ -75,23 +76,46 @@ export const engineReady = (page: Page, timeout = 90_000) =>
 export const done = (page: Page, timeout = 90_000) =>
   page.waitForSelector('#stage[data-state="done"]', { timeout });
 
-/** A PNG of random, smooth-ish colours. */
+/** A PNG of smooth colours with noise: each value is off by up to 30. */
 export async function makePicture(width: number, height: number, kind: PngKind = "rgb"): Promise<Buffer> {
   const random = randomNumbers(width * 10007 + height);
   function* strips(): Generator<Rgba> {
     for (let y = 0; y < height; y++) {
       const data = new Uint8ClampedArray(width * 4);
       for (let x = 0; x < width; x++) {
-        const noise = (random() - 0.5) * 60;
-        data[x * 4] = (x / width) * 200 + 20 + noise;
-        data[x * 4 + 1] = kind === "grey" ? data[x * 4] : (y / height) * 200 + 20 + noise;
-        data[x * 4 + 2] = kind === "grey" ? data[x * 4] : 128 + noise;
+        const noisy = (value: number) => value + (random() - 0.5) * 60;
+        data[x * 4] = noisy((x / width) * 200 + 20);
+        data[x * 4 + 1] = kind === "grey" ? data[x * 4] : noisy((y / height) * 200 + 20);
+        data[x * 4 + 2] = kind === "grey" ? data[x * 4] : noisy(128);
         data[x * 4 + 3] = kind === "rgba" && x < width / 2 ? 128 : 255;
       }
       yield { data, width, height: 1 };
     }
   }
   return Buffer.from(await (await encodePng(width, height, kind, strips())).arrayBuffer());
+}
+
+/**
+ * The mean step from a pixel to the next, in the roughest stretch of 100 pixels of a
+ * picture: about 20 for `makePicture`, everywhere. Rows are looked at here and there.
+ */
+export async function roughest(page: Page, bytes: Buffer): Promise<number> {
+  return page.evaluate(async (base64) => {
+    const blob = await (await fetch(`data:image/png;base64,${base64}`)).blob();
+    const bitmap = await createImageBitmap(blob);
+    const context = new OffscreenCanvas(bitmap.width, 1).getContext("2d") as OffscreenCanvasRenderingContext2D;
+    let most = 0;
+    for (let y = 0; y < bitmap.height; y += 37) {
+      context.drawImage(bitmap, 0, -y);
+      const { data } = context.getImageData(0, 0, bitmap.width, 1);
+      for (let x = 0; x + 100 <= bitmap.width; x += 100) {
+        let sum = 0;
+        for (let at = x * 4; at < (x + 99) * 4; at += 4) sum += Math.abs(data[at + 4] - data[at]);
+        most = Math.max(most, sum / 99);
+      }
+    }
+    return most;
+  }, bytes.toString("base64"));
 }
 
 export async function openFile(page: Page, name: string, buffer: Buffer, mimeType = "image/png"): Promise<void> {
@@ -114,6 +138,41 @@ export async function decode(page: Page, bytes: Buffer): Promise<{ width: number
     const { width, height, data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
     return { width, height, data: [...data] };
   }, bytes.toString("base64"));
+}
+
+/**
+ * Lets the page's main thread beat every few milliseconds; what is returned stops that and
+ * gives the longest time between two beats, in milliseconds of the clock on the wall.
+ *
+ * Where the system allows it (Linux, to root), the thread is scheduled before all others:
+ * waiting for a core that other programs hold is not the page's doing.
+ */
+export async function watchGaps(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().browser()?.newBrowserCDPSession();
+  const { processInfo = [] } = (await session?.send("SystemInfo.getProcessInfo")) ?? {};
+  for (const { id } of processInfo.filter(({ type }) => type === "renderer")) {
+    // A process's id is its main thread's, too; its other threads stay as they are.
+    spawnSync("chrt", ["--reset-on-fork", "--fifo", "--pid", "1", String(id)]);
+  }
+  await page.evaluate(() => {
+    const gaps = { longest: 0 };
+    let last = performance.now();
+    const beat = () => {
+      const now = performance.now();
+      gaps.longest = Math.max(gaps.longest, now - last);
+      last = now;
+      setTimeout(beat);
+    };
+    beat();
+    Object.assign(window, { gaps });
+  });
+  return () => page.evaluate(() => (window as unknown as { gaps: { longest: number } }).gaps.longest);
+}
+
+/** Difference of two RGBA pictures at its largest. */
+export function largest(a: number[], b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at])), 0);
 }
 
 export async function setRange(page: Page, id: string, value: number): Promise<void> {

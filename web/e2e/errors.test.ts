@@ -27,10 +27,10 @@ test("no camera", async () => {
 test("no model: the message says so, and the next picture tries again", async () => {
   const page = await rig.visit({ serviceWorkers: "block" });
   const context = page.context();
-  await context.route("**/models/color/*.bin", (route) => route.fulfill({ status: 404 }));
-  await page.selectOption("#model", "color");
+  await context.route("**/models/standin/*.bin", (route) => route.fulfill({ status: 404 }));
+  await page.selectOption("#model", "standin");
   await page.waitForFunction(() => /could not be fetched/.test(document.querySelector("#toast")?.textContent ?? ""));
-  await context.unroute("**/models/color/*.bin");
+  await context.unroute("**/models/standin/*.bin");
   await openFile(page, "x.png", await makePicture(40, 40));
   await page.waitForSelector('#stage[data-state="done"]');
 });
@@ -38,12 +38,12 @@ test("no model: the message says so, and the next picture tries again", async ()
 test("a backend that gives wrong numbers is not used", async () => {
   const page = await rig.visit({ serviceWorkers: "block" });
   await engineReady(page);
-  await page.context().route("**/models/gray/check.bin", async (route) => {
+  await page.context().route("**/models/standin/check.bin", async (route) => {
     const body = await (await route.fetch()).body();
     body.fill(7, body.length / 2); // Keras would have said otherwise
     await route.fulfill({ body });
   });
   await openFile(page, "x.png", await makePicture(40, 40));
-  await page.selectOption("#model", "gray");
+  await page.selectOption("#model", "standin");
   await page.waitForFunction(() => /right results/.test(document.querySelector("#job-text")?.textContent ?? ""));
 });

@@ -1,6 +1,7 @@
 /** Puts the page together. */
-import { MODELS, type ModelName } from "./jobs/models.ts";
-import { type Choice, Pool } from "./jobs/pool.ts";
+import { fetchNames } from "./jobs/models.ts";
+import type { Link } from "./jobs/lane.ts";
+import { type Choice, Pool, type PoolState } from "./jobs/pool.ts";
 import { Queue } from "./jobs/queue.ts";
 import type { PictureCalls } from "./protocol/picture.ts";
 import { Client } from "./protocol/rpc.ts";
@@ -9,18 +10,24 @@ import { CleanView } from "./view/clean.ts";
 import { byId, make } from "./view/dom.ts";
 import { credit, fetchSample, fetchSamples, listen, type Sample, sampleButtons } from "./view/files.ts";
 import { LabView } from "./view/lab.ts";
-import { bindDialog, preparingText, showState } from "./view/status.ts";
+import { bindDialog, fetched, offerModels, preparingText, showState } from "./view/status.ts";
 import { complain } from "./view/toast.ts";
 
-const modelFolder = (name: string) => `./models/${name}`;
+const MODELS = "./models";
+const modelFolder = (name: string) => `${MODELS}/${name}`;
 
 const pictures = new Client<PictureCalls>(
   new Worker(new URL("./picture/worker.ts", import.meta.url), { type: "module" }),
 );
-const pool: Pool = new Pool((state) => {
+const link: Link = {
+  connect: (lane, port) => void pictures.call("connect", [lane, port], [port]),
+  disconnect: (lane) => void pictures.call("disconnect", [lane]),
+};
+const show = (state: PoolState): void => {
   showState(state, pool.lanes[0]?.backend, pool.model);
-  clean.setPreparing(preparingText(state));
-}, modelFolder);
+  clean.setPreparing(preparingText(state), fetched(state));
+};
+const pool: Pool = new Pool(show, modelFolder, link);
 const queue: Queue = new Queue(pictures, pool, (item) => clean.update(item));
 const clean = new CleanView(queue, pictures);
 const camera = new CameraView(pool, queue, (files) => clean.take(files));
@@ -64,8 +71,7 @@ window.addEventListener("hashchange", route);
 route();
 
 byId<HTMLSelectElement>("model").addEventListener("change", (event) => {
-  const chosen = (event.target as HTMLSelectElement).value;
-  const model = MODELS.find((name) => name === chosen) as ModelName;
+  const model = (event.target as HTMLSelectElement).value;
   void queue.choose(model);
   pool.prepare(model).catch(complain);
   if (!byId("lab").hidden) lab?.show();
@@ -76,6 +82,7 @@ byId<HTMLSelectElement>("backend").addEventListener("change", (event) => {
   void pool.prepare(queue.model).catch(complain);
 });
 
+fetchNames(MODELS).then(offerModels).catch(complain);
 showSamples().catch(complain);
 // Begin with the engine at once: it is ready when the first picture is dropped.
 pool.prepare(queue.model).catch(complain);

@@ -25,7 +25,9 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   const answer = async () => {
     const cache = await caches.open(CACHE);
-    const known = await cache.match(request, { ignoreSearch: true });
+    // There is one page, by whatever address its folder is entered.
+    const wanted = request.mode === "navigate" ? "./" : request;
+    const known = await cache.match(wanted, { ignoreSearch: true });
     if (known) return known;
     const response = await fetch(request);
     // Other models are kept from their first use on.

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { best, type Tester, tryBackends } from "../src/jobs/choose.ts";
-import { denoise, type TileStore } from "../src/jobs/denoise.ts";
-import { largestDifference, type Runner } from "../src/jobs/lane.ts";
+import { denoise } from "../src/jobs/denoise.ts";
+import { largestDifference } from "../src/jobs/lane.ts";
 import { parseCheck, weightBytes } from "../src/jobs/models.ts";
 import { laneCount } from "../src/jobs/pool.ts";
 import type { FloatImage } from "../src/maths/pixels.ts";
-import { planTiles, type Rect } from "../src/maths/tiles.ts";
+import { planTiles, type Rect, type Tile } from "../src/maths/tiles.ts";
+import { cleanTile, type TileStore } from "../src/picture/tile.ts";
 import type { Backend, Probe } from "../src/protocol/engine.ts";
 
 /** A picture of one channel whose pixels are their own index. */
@@ -32,6 +33,16 @@ class Store implements TileStore {
       this.result[(y + Math.floor(at / width)) * this.width + x + (at % width)] = value;
     });
   }
+}
+
+interface Runner {
+  run(image: FloatImage): Promise<FloatImage>;
+}
+
+/** Goes through tiles of 40 x 40, or whatever is told. */
+function runAll(store: TileStore, lanes: Runner[], signal = never, tiles = planTiles(100, 72, RULES), onTile = (_: number) => {}) {
+  const clean = (tile: Tile, lane: Runner) => cleanTile(tile, store, (image) => lane.run(image));
+  return denoise(lanes, tiles, clean, signal, onTile);
 }
 
 /** Means over 17 x 17 with zeros outside: what a convolution does. */
@@ -63,42 +74,36 @@ describe("denoise", () => {
     const tiles = planTiles(100, 72, RULES);
     expect(tiles.length).toBeGreaterThan(8);
     const progress: number[] = [];
-    await denoise(tiled, [blur, blur, blur], tiles, never, (done) => progress.push(done));
+    await runAll(tiled, [blur, blur, blur], never, tiles, (done) => progress.push(done));
     const one = planTiles(100, 72, { ...RULES, maxPixels: 1e6, lanes: 1 });
     expect(one).toHaveLength(1);
-    await denoise(whole, [blur], one, never, () => {});
+    await runAll(whole, [blur], never, one);
     expect(tiled.result).toEqual(whole.result);
     expect(progress).toEqual(tiles.map((_, index) => index + 1));
   });
 
-  test("an abort rejects at once, though a tile never ends, and puts nothing any more", async () => {
+  test("an abort rejects at once, though a tile never ends, and begins no other", async () => {
     const abort = new AbortController();
-    let finish = () => {};
-    const slow: Runner = {
-      run: (image) =>
-        new Promise((resolve) => {
-          finish = () => resolve(image);
-        }),
-    };
-    const store = new Store(100, 72);
-    const job = denoise(store, [slow], planTiles(100, 72, RULES), abort.signal, () => {});
+    const begun: (() => void)[] = [];
+    const slow: Runner = { run: (image) => new Promise((resolve) => begun.push(() => resolve(image))) };
+    const progress: number[] = [];
+    const job = runAll(new Store(100, 72), [slow], abort.signal, undefined, (done) => progress.push(done));
     setTimeout(() => abort.abort(), 1);
     await expect(job).rejects.toThrow(/abort/i);
-    finish();
+    begun[0]();
     await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(store.result.every(Number.isNaN)).toBe(true);
+    expect([begun.length, progress]).toEqual([1, []]);
   });
 
   test("a failing lane is told apart from a failing store", async () => {
     const broken: Runner = { run: () => Promise.reject(new Error("context lost")) };
-    const tiles = planTiles(100, 72, RULES);
-    await expect(denoise(new Store(100, 72), [broken], tiles, never, () => {})).rejects.toMatchObject({
+    await expect(runAll(new Store(100, 72), [broken])).rejects.toMatchObject({
       name: "EngineFailed",
       message: expect.stringContaining("context lost"),
     });
     const store = new Store(100, 72);
     store.cut = () => Promise.reject(new RangeError("disk"));
-    await expect(denoise(store, [blur], tiles, never, () => {})).rejects.toThrow(RangeError);
+    await expect(runAll(store, [blur])).rejects.toThrow(RangeError);
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { blend } from "../src/maths/blend.ts";
+import { depthToSpace } from "../src/maths/depth.ts";
 import { psnr } from "../src/maths/metrics.ts";
 import * as pixels from "../src/maths/pixels.ts";
 
@@ -56,6 +57,14 @@ test("strength goes from the noisy to the clean picture and keeps alpha", () => 
   expect([...blend(noisy, clean, 0.5).data]).toEqual([75, 5, 255, 77]);
   expect([...blend(noisy, clean, 1).data]).toEqual([50, 10, 255, 77]);
   expect(() => blend(noisy, rgba(2, 1, 0, 0, 0, 0, 0, 0, 0, 0), 1)).toThrow(RangeError);
+});
+
+test("depth to space: groups of channels become squares, row by row", () => {
+  // One row of two pixels with 2 x 2 x 2 channels each, numbered by what they become.
+  const input = Float32Array.from([0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15]);
+  const out = new Float32Array(16);
+  depthToSpace(input, out, 1, 2, 2, 2);
+  expect([...out]).toEqual([...Array(16).keys()]);
 });
 
 test("PSNR by hand", () => {

@@ -1,8 +1,9 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { Pool, type PoolState } from "../src/jobs/pool.ts";
 import { Queue } from "../src/jobs/queue.ts";
-import type { FloatImage } from "../src/maths/pixels.ts";
+import type { Tile } from "../src/maths/tiles.ts";
 import type { Backend } from "../src/protocol/engine.ts";
+import { problem } from "../src/protocol/errors.ts";
 import type { PictureCalls } from "../src/protocol/picture.ts";
 import type { Client } from "../src/protocol/rpc.ts";
 
@@ -12,6 +13,7 @@ const machine = vi.hoisted(() => ({ holds: {} as Record<string, number>, wrong: 
 vi.mock("../src/jobs/lane.ts", () => ({
   TOLERANCE: 2,
   Lane: class {
+    id = Math.random();
     backend: Backend | undefined;
     engine = { call: async () => "hardware" };
     async start(backend: Backend): Promise<void> {
@@ -21,14 +23,11 @@ vi.mock("../src/jobs/lane.ts", () => ({
     async check(): Promise<object> {
       return { difference: machine.wrong.has(this.backend ?? "") ? 99 : 0.1, milliseconds: 5 };
     }
-    async run(image: FloatImage): Promise<FloatImage> {
-      if (image.width * image.height > machine.holds[this.backend ?? ""]) throw new Error("out of memory");
-      return image;
-    }
     stop(): void {}
   },
 }));
 vi.mock("../src/jobs/models.ts", () => ({
+  DEFAULT_MODEL: "photo",
   fetchModel: async (folder: string) => ({
     card: { name: folder, channels: 3, size_multiple: 8, halo: 56 },
     files: {},
@@ -37,19 +36,18 @@ vi.mock("../src/jobs/models.ts", () => ({
   }),
 }));
 
+const noLink = { connect: () => {}, disconnect: () => {} };
+
 /** Cleans one picture of 1200 x 900 and tells how it ended, and with what. */
 async function clean(): Promise<{ state: string; error: string; backend: string; phases: string[] }> {
   const phases: string[] = [];
-  const pool = new Pool((state: PoolState) => phases.push(state.phase), (name) => name);
+  const pool = new Pool((state: PoolState) => phases.push(state.phase), (name) => name, noLink);
   const calls: Record<string, (...args: never[]) => unknown> = {
     open: () => ({ width: 1200, height: 900, grey: false, opaque: true }),
-    cut: (_: number, { width, height }: { width: number; height: number }) => ({
-      data: new Float32Array(width * height * 3),
-      width,
-      height,
-      channels: 3,
-    }),
-    put: () => undefined,
+    clean: (_: number, { source: { width, height } }: Tile, id: number) => {
+      const backend = pool.lanes.find((lane) => lane.id === id)?.backend ?? "none";
+      if (!(width * height <= machine.holds[backend])) throw problem("EngineFailed", "out of memory");
+    },
   };
   const pictures = { call: async (name: string, args: never[]) => calls[name]?.(...args) };
   return new Promise((resolve) => {

@@ -2,7 +2,8 @@
 
 PHOTOS_DIR holds `manifest.json` (file, author, license, source, change) and the
 pictures. `NAME.jpg` are written to `web/public/samples/`, clean: the page itself adds
-noise, so that no JPEG compression comes between the noise and the model.
+noise, so that no JPEG compression comes between the noise and the model. A noisy tile of
+the first one goes to `web/tests/golden/noisy.png`, for the test against Keras.
 """
 
 import json
@@ -23,6 +24,7 @@ LICENSES = {
 }
 LONG_SIDE = 800
 LIMIT = 200_000  # bytes
+TILE, SIGMA = (slice(90, 154), slice(210, 274)), 25
 ImageFile.MAXBLOCK = 4_000_000  # optimized JPEGs are written in one block
 
 
@@ -40,7 +42,9 @@ def save(pixels: np.ndarray, path: Path) -> None:
 def main() -> None:
     """Writes the samples and `samples.json`, which the page reads for the credits."""
     photos = Path(sys.argv[1])
-    out = Path(__file__).parents[1] / "public" / "samples"
+    web = Path(__file__).parents[1]
+    out, golden = web / "public" / "samples", web / "tests" / "golden"
+    golden.mkdir(exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     rows = json.loads((photos / "manifest.json").read_text())
     entries = {Path(row["file"]).name: row for row in rows}
@@ -53,6 +57,10 @@ def main() -> None:
         image = image.resize(size, Image.Resampling.LANCZOS)
         clean = np.asarray(image, np.float64) / 255
         save(clean, out / f"{name}.jpg")
+        if not listing:
+            noise = np.random.default_rng(0).normal(0, SIGMA, clean[TILE].shape)
+            noisy = np.clip(np.rint(clean[TILE] * 255 + noise), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(golden / "noisy.png")
         listing.append(
             {
                 "name": name,

@@ -2,6 +2,7 @@
 import simd from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url";
 import { env, ready, setBackend } from "@tensorflow/tfjs-core";
 import type { Backend, Probe } from "../protocol/engine.ts";
+import { replaceKernels } from "./kernels.ts";
 
 /** Names that drivers without a GPU give themselves. */
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
@@ -41,6 +42,7 @@ export async function start(backend: Backend): Promise<void> {
       "tfjs-backend-wasm-simd.wasm": simd,
       "tfjs-backend-wasm-threaded-simd.wasm": simd,
     });
+    replaceKernels();
   }
   if (!(await setBackend(backend))) throw new Error(`${backend} does not start`);
   await ready();

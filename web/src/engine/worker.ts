@@ -70,6 +70,10 @@ async function filters(name: string): Promise<Moved<Filters>> {
 }
 
 const handlers: EngineCalls = {
+  connect: (port) => {
+    serve(port, handlers);
+    port.start();
+  },
   probe,
   start,
   load,

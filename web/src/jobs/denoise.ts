@@ -1,28 +1,19 @@
-/** Runs a picture through the model, tile by tile, on several lanes at once. */
-import { crop, type FloatImage } from "../maths/pixels.ts";
-import type { Rect, Tile } from "../maths/tiles.ts";
-import { problem } from "../protocol/errors.ts";
-import type { Runner } from "./lane.ts";
-
-/** Where tiles come from and go to. */
-export interface TileStore {
-  cut(source: Rect): Promise<FloatImage>;
-  put(keep: Rect, image: FloatImage): Promise<void>;
-}
+/** Goes through a picture's tiles with several lanes at once. */
+import type { Tile } from "../maths/tiles.ts";
 
 /** Told after each tile. */
 export type OnTile = (done: number, total: number) => void;
 
 /**
- * Every lane takes the next tile, runs it and puts it, until none is left. An abort
- * rejects at once; a tile still under way is then thrown away.
+ * Every lane takes the next tile and cleans it, until none is left. An abort rejects at
+ * once; what comes of a tile still under way is then of no interest.
  *
- * @throws EngineFailed if a lane fails; other errors are the store's.
+ * @param clean cleans one tile with one lane; its errors end the work.
  */
-export async function denoise(
-  store: TileStore,
-  lanes: readonly Runner[],
+export async function denoise<Lane>(
+  lanes: readonly Lane[],
   tiles: readonly Tile[],
+  clean: (tile: Tile, lane: Lane) => Promise<void>,
   signal: AbortSignal,
   onTile: OnTile,
 ): Promise<void> {
@@ -30,16 +21,9 @@ export async function denoise(
   let next = 0;
   let done = 0;
   let broken = false;
-  const work = async (lane: Runner): Promise<void> => {
+  const work = async (lane: Lane): Promise<void> => {
     while (next < tiles.length && !broken && !signal.aborted) {
-      const { source, keep } = tiles[next++];
-      const image = await store.cut(source);
-      const result = await lane.run(image).catch((error) => {
-        throw problem("EngineFailed", String(error));
-      });
-      if (signal.aborted) return;
-      const inside = { ...keep, x: keep.x - source.x, y: keep.y - source.y };
-      await store.put(keep, crop(result, inside));
+      await clean(tiles[next++], lane);
       if (!signal.aborted) onTile(++done, tiles.length);
     }
   };

@@ -1,12 +1,16 @@
 /** One engine worker and what is known of it. */
-import { type FloatImage, joinChannels, takeChannel } from "../maths/pixels.ts";
-import type { Backend, EngineCalls, ModelFiles } from "../protocol/engine.ts";
+import { type FloatImage, throughModel } from "../maths/pixels.ts";
+import { type Backend, DENOISER, type EngineCalls, type ModelFiles } from "../protocol/engine.ts";
 import { Client } from "../protocol/rpc.ts";
 import type { Check } from "./models.ts";
 
-/** What a denoising job needs of an engine: tests have simpler ones. */
-export interface Runner {
-  run(image: FloatImage): Promise<FloatImage>;
+/**
+ * Leads from lanes to the pictures. Tiles must not pass through the main thread: their
+ * memory alone would make it collect garbage again and again, and wait for that.
+ */
+export interface Link {
+  connect(lane: number, port: MessagePort): void;
+  disconnect(lane: number): void;
 }
 
 /** The largest difference from Keras that passes, in steps of 8 bits. */
@@ -18,18 +22,25 @@ export interface CheckResult {
   readonly milliseconds: number;
 }
 
-export class Lane implements Runner {
+let lanes = 0;
+
+export class Lane {
+  readonly id = ++lanes;
   private readonly worker: Worker;
   readonly engine: Client<EngineCalls>;
   private channels: 1 | 3 = 3;
   backend: Backend | undefined;
 
-  constructor() {
+  constructor(private readonly link: Link) {
     this.worker = new Worker(new URL("../engine/worker.ts", import.meta.url), { type: "module" });
     this.engine = new Client<EngineCalls>(this.worker);
     this.worker.addEventListener("error", (event) => {
       this.engine.fail(new Error(event.message || "the engine stopped"));
+      link.disconnect(this.id);
     });
+    const { port1, port2 } = new MessageChannel();
+    void this.engine.call("connect", [port1], [port1]).catch(() => {}); // stopped before it began
+    link.connect(this.id, port2);
   }
 
   async start(backend: Backend): Promise<void> {
@@ -38,24 +49,18 @@ export class Lane implements Runner {
   }
 
   async load(files: ModelFiles, channels: 1 | 3): Promise<void> {
-    await this.engine.call("load", ["denoiser", files]);
+    await this.engine.call("load", [DENOISER, files]);
     this.channels = channels;
   }
 
-  /** Denoises a float image; a grey model takes the channels of a colour picture in turn. */
-  async run(image: FloatImage): Promise<FloatImage> {
-    if (image.channels === this.channels) return this.runOnce(image);
-    if (this.channels === 3) return this.runOnce(joinChannels([image, image, image]));
-    const planes: FloatImage[] = [];
-    for (let channel = 0; channel < image.channels; channel++) {
-      planes.push(await this.runOnce(takeChannel(image, channel)));
-    }
-    return joinChannels(planes);
+  /** Denoises a float image of any channels. */
+  run(image: FloatImage): Promise<FloatImage> {
+    return throughModel(image, this.channels, (part) => this.runOnce(part));
   }
 
   private async runOnce(image: FloatImage): Promise<FloatImage> {
     const buffer = image.data.buffer as ArrayBuffer;
-    const [result] = await this.engine.call("run", ["denoiser", image], [buffer]);
+    const [result] = await this.engine.call("run", [DENOISER, image], [buffer]);
     return result;
   }
 
@@ -80,6 +85,7 @@ export class Lane implements Runner {
 
   stop(): void {
     this.worker.terminate();
+    this.link.disconnect(this.id);
     this.engine.fail(new Error("the engine was stopped"));
   }
 }

@@ -12,8 +12,8 @@ export interface ModelCard {
   readonly results: readonly { noise: unknown; images: number; psnr_noisy: number; psnr: number }[];
 }
 
-export const MODELS = ["photo", "color", "gray"] as const;
-export type ModelName = (typeof MODELS)[number];
+/** The model to begin with; every page has it. */
+export const DEFAULT_MODEL = "photo";
 
 /** A noisy tile and what Keras makes of it: height x width x channels, 8 bits each. */
 export interface Check {
@@ -77,6 +77,11 @@ export async function fetchFiles(folder: string, progress: Progress = () => {}):
   }
   if (loaded !== total) throw problem("NoModel", `${folder}: ${loaded} of ${total} bytes`);
   return { json, weights: weights.buffer };
+}
+
+/** The names of all models at hand, from the list that `make web` writes. */
+export async function fetchNames(models: string): Promise<string[]> {
+  return (await get(`${models}/models.json`)).json();
 }
 
 /** Splits check.bin: the noisy tile, then the expected one, square and of equal size. */

@@ -3,8 +3,8 @@ import type { TileRules } from "../maths/tiles.ts";
 import { problem } from "../protocol/errors.ts";
 import { type Backend, BACKENDS } from "../protocol/engine.ts";
 import { best, type Trial, tryBackends } from "./choose.ts";
-import { Lane, TOLERANCE } from "./lane.ts";
-import { fetchModel, type Model, type ModelName } from "./models.ts";
+import { Lane, type Link, TOLERANCE } from "./lane.ts";
+import { fetchModel, type Model } from "./models.ts";
 
 /** What the page shows of the pool. */
 export type PoolState =
@@ -39,7 +39,7 @@ function timeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
 export class Pool {
   lanes: Lane[] = [];
   model: Model | undefined;
-  private name: ModelName | undefined;
+  private name: string | undefined;
   private backend: Backend | undefined;
   private maxPixels = 0;
   private choice: Choice = "auto";
@@ -51,10 +51,11 @@ export class Pool {
   constructor(
     private readonly tell: (state: PoolState) => void,
     private readonly folder: (name: string) => string,
+    private readonly link: Link,
   ) {}
 
   /** Makes the model ready to run; calls wait for each other. */
-  prepare(name: ModelName): Promise<void> {
+  prepare(name: string): Promise<void> {
     const turn = this.preparing.then(() => this.makeReady(name));
     this.preparing = turn.catch(() => this.tell({ phase: "failed", trials: this.trials }));
     return turn;
@@ -117,7 +118,7 @@ export class Pool {
     return BACKENDS.filter((backend) => !this.givenUp.has(backend));
   }
 
-  private async makeReady(name: ModelName): Promise<void> {
+  private async makeReady(name: string): Promise<void> {
     if (this.stale) this.stop();
     this.stale = false;
     if (this.name === name && this.lanes.length > 0) return;
@@ -152,7 +153,7 @@ export class Pool {
     const limit = this.choice === "auto" ? CHECK_MS : PATIENT_CHECK_MS;
     const tester = {
       probe: async (backend: Backend) => {
-        const lane = new Lane();
+        const lane = new Lane(this.link);
         tried.set(backend, lane);
         return timeout(lane.engine.call("probe", [backend]), limit);
       },
@@ -177,7 +178,7 @@ export class Pool {
       deviceMemory?: number;
     };
     for (let more = laneCount(winner, cores, deviceMemory ?? 4); more > 1; more--) {
-      const lane = new Lane();
+      const lane = new Lane(this.link);
       await lane.start(winner);
       await lane.load(files, card.channels);
       this.lanes.push(lane);

@@ -1,9 +1,9 @@
 /** The pictures on the table, cleaned one after the other. */
-import { planTiles } from "../maths/tiles.ts";
+import { planTiles, type Tile } from "../maths/tiles.ts";
 import type { PictureCalls, PictureInfo } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
-import { denoise, type TileStore } from "./denoise.ts";
-import type { ModelName } from "./models.ts";
+import { denoise } from "./denoise.ts";
+import { DEFAULT_MODEL } from "./models.ts";
 import type { Pool } from "./pool.ts";
 
 export type ItemState = "waiting" | "working" | "done" | "cancelled" | "failed";
@@ -23,7 +23,7 @@ export interface Item {
 
 export class Queue {
   readonly items: Item[] = [];
-  model: ModelName = "photo";
+  model = DEFAULT_MODEL;
   private nextId = 1;
   private running = false;
   private current: { item: Item; abort: AbortController } | undefined;
@@ -74,7 +74,7 @@ export class Queue {
   }
 
   /** Takes up another model: every picture is cleaned again. */
-  async choose(model: ModelName): Promise<void> {
+  async choose(model: string): Promise<void> {
     this.model = model;
     await Promise.all(this.items.filter(({ state }) => state !== "failed").map((item) => this.again(item)));
   }
@@ -135,17 +135,15 @@ export class Queue {
   }
 
   private async run(item: Item, info: PictureInfo, signal: AbortSignal): Promise<void> {
-    const grey = this.pool.model?.card.channels === 1;
-    const store: TileStore = {
-      cut: (source) => this.pictures.call("cut", [item.id, source, grey]),
-      put: (keep, image) =>
-        this.pictures.call("put", [item.id, keep, image], [image.data.buffer as ArrayBuffer]),
-    };
+    const { lanes, model } = this.pool;
+    const channels = model?.card.channels ?? 3;
     const tiles = planTiles(info.width, info.height, this.pool.rules());
+    const clean = (tile: Tile, { id }: { id: number }) =>
+      this.pictures.call("clean", [item.id, tile, id, channels]);
     const begin = performance.now();
     item.progress = { done: 0, total: tiles.length, begin };
     this.changed(item);
-    await denoise(store, this.pool.lanes, tiles, signal, (done, total) => {
+    await denoise(lanes, tiles, clean, signal, (done, total) => {
       item.progress = { done, total, begin };
       item.seconds = (performance.now() - begin) / 1000;
       this.changed(item);

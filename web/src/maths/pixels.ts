@@ -74,6 +74,24 @@ export function joinChannels(planes: readonly FloatImage[]): FloatImage {
   return { data: out, width, height, channels };
 }
 
+/**
+ * Runs a model of `channels` on any image: a grey model takes the channels of a colour
+ * picture in turn, a colour model is shown a grey picture three times.
+ */
+export async function throughModel(
+  image: FloatImage,
+  channels: number,
+  run: (image: FloatImage) => Promise<FloatImage>,
+): Promise<FloatImage> {
+  if (image.channels === channels) return run(image);
+  if (channels === 3) return run(joinChannels([image, image, image]));
+  const planes: FloatImage[] = [];
+  for (let channel = 0; channel < image.channels; channel++) {
+    planes.push(await run(takeChannel(image, channel)));
+  }
+  return joinChannels(planes);
+}
+
 /** True if red, green and blue are equal everywhere. */
 export function isGrey({ data }: Rgba): boolean {
   for (let at = 0; at < data.length; at += 4) {

@@ -26,6 +26,7 @@ interface Entry {
   /** The clean picture while it is put away. */
   stored: Blob | undefined;
   touched: boolean; // has tiles
+  version: number; // of the result: how often it was thrown away
   uses: number;
 }
 
@@ -47,7 +48,7 @@ export class Shelf {
     }
     const info = { width, height, grey, opaque, thumbnail };
     const held = Promise.resolve({ noisy, clean: new Pyramid(noisy.size, noisy) });
-    const entry = { file, info, held, stored: undefined, touched: false, uses: 0 };
+    const entry = { file, info, held, stored: undefined, touched: false, version: 0, uses: 0 };
     this.entries.set(id, entry);
     await this.tidy(id);
     return info;
@@ -76,8 +77,14 @@ export class Shelf {
     this.entry(id).touched = true;
   }
 
+  /** Which result tiles belong to. */
+  version(id: number): number {
+    return this.entry(id).version;
+  }
+
   async reset(id: number): Promise<void> {
     const entry = this.entry(id);
+    entry.version++;
     entry.touched = false;
     entry.stored = undefined;
     const held = await entry.held;

@@ -20,7 +20,12 @@ export interface Filters {
 /** "software" means a GPU interface that a CPU stands behind: slower than wasm. */
 export type Probe = "missing" | "software" | "hardware";
 
+/** The name by which the model that cleans is loaded. */
+export const DENOISER = "denoiser";
+
 export interface EngineCalls {
+  /** Answers calls that come by this port, too. */
+  connect(port: MessagePort): void;
   /** Looks for the backend without loading it. */
   probe(backend: Backend): Promise<Probe>;
   /** Loads the backend; once per worker. */

@@ -1,7 +1,7 @@
 /** What the picture worker (decoding, canvases, saving) offers. */
 import type { Size } from "../maths/header.ts";
-import type { FloatImage, Rgba } from "../maths/pixels.ts";
-import type { Rect } from "../maths/tiles.ts";
+import type { Rgba } from "../maths/pixels.ts";
+import type { Tile } from "../maths/tiles.ts";
 import type { Viewport } from "../maths/viewport.ts";
 import type { Moved } from "./rpc.ts";
 
@@ -46,10 +46,15 @@ export interface PictureCalls {
   /** Decodes a picture. Errors: NotAPicture, TooLarge (see errors.ts). */
   open(id: number, file: Blob): Promise<PictureInfo>;
   paint(scene: Scene): Promise<void>;
-  /** Cuts a tile, mirrored beyond the border; one channel for grey pictures if `grey`. */
-  cut(id: number, source: Rect, grey: boolean): Promise<Moved<FloatImage>>;
-  /** Puts a result (already cropped to `keep`) in its place. */
-  put(id: number, keep: Rect, image: FloatImage): Promise<void>;
+  /** Takes the port of an engine, called `lane` from now on. */
+  connect(lane: number, port: MessagePort): void;
+  /** Forgets an engine that is gone; its tiles fail. */
+  disconnect(lane: number): void;
+  /**
+   * Has a lane clean a tile with a model of `channels`, and puts it in its place unless the
+   * picture was reset meanwhile. Errors: EngineFailed.
+   */
+  clean(id: number, tile: Tile, lane: number, channels: 1 | 3): Promise<void>;
   /** Forgets all results. */
   reset(id: number): Promise<void>;
   save(order: SaveOrder, format: SaveFormat): Promise<Blob>;

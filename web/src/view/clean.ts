@@ -16,8 +16,8 @@ export class CleanView {
   private readonly thumbs = new Map<number, HTMLLIElement>();
   private readonly strengths = new Map<number, number>();
   private selected: Item | undefined;
-  /** What the engine is busy with before the first tile. */
-  private preparing = "";
+  /** What the engine is busy with before the first tile, and how much of it is done. */
+  private preparing: { text: string; fraction: number | undefined } = { text: "", fraction: undefined };
 
   constructor(
     private readonly queue: Queue,
@@ -52,8 +52,8 @@ export class CleanView {
   }
 
   /** Tells the job line what the engine does before the first tile. */
-  setPreparing(text: string): void {
-    this.preparing = text;
+  setPreparing(text: string, fraction: number | undefined): void {
+    this.preparing = { text, fraction };
     this.render();
   }
 
@@ -136,8 +136,9 @@ export class CleanView {
     byId("job-again").hidden = busy || !item.info;
     const bar = byId<HTMLProgressElement>("job-bar");
     bar.hidden = !busy;
-    if (total > 0) bar.value = done / total;
-    else bar.removeAttribute("value");
+    const fraction = total > 0 ? done / total : this.preparing.fraction;
+    if (fraction === undefined) bar.removeAttribute("value");
+    else bar.value = fraction;
     byId("job-text").textContent = this.sentence(item, done, total, begin);
   }
 
@@ -145,7 +146,7 @@ export class CleanView {
     if (item.state === "waiting") return `${item.name} waits for its turn`;
     if (item.state === "cancelled") return "Cancelled";
     if (item.state === "failed") return inWords(item.error);
-    if (total === 0) return this.preparing || "Opening the picture";
+    if (total === 0) return this.preparing.text || "Opening the picture";
     const left = secondsLeft(done, total, (performance.now() - begin) / 1000);
     const tiles = `Tile ${Math.min(done + 1, total)} of ${total}`;
     return left === undefined ? tiles : `${tiles}, ${spokenTime(left)} left`;

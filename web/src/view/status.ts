@@ -1,6 +1,6 @@
 /** What the engine does, and the dialog that tells how it runs. */
 import type { Trial } from "../jobs/choose.ts";
-import type { Model } from "../jobs/models.ts";
+import { DEFAULT_MODEL, type Model } from "../jobs/models.ts";
 import type { PoolState } from "../jobs/pool.ts";
 import type { Backend } from "../protocol/engine.ts";
 import { byId, make, within } from "./dom.ts";
@@ -19,6 +19,8 @@ const OUTCOMES: Record<Trial["outcome"], string> = {
   software: "no GPU behind it",
 };
 
+const MODEL_TITLES: Record<string, string> = { photo: "Photo", color: "Colour", gray: "Grey" };
+
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** The sentence for a state before the first tile; empty when ready. */
@@ -27,6 +29,20 @@ export function preparingText(state: PoolState): string {
     return `Fetching the model, ${megabytes(state.loaded)} of ${megabytes(state.total)}`;
   }
   return state.phase === "testing" ? "Trying what this machine computes with" : "";
+}
+
+/** The fraction of the model that has arrived, while it is being fetched. */
+export function fetched(state: PoolState): number | undefined {
+  return state.phase === "fetching" ? state.loaded / state.total : undefined;
+}
+
+/** Lists the models to choose from. */
+export function offerModels(names: readonly string[]): void {
+  const options = names.map((name) => {
+    const selected = name === DEFAULT_MODEL;
+    return make("option", { value: name, selected }, MODEL_TITLES[name] ?? name);
+  });
+  byId("model").replaceChildren(...options);
 }
 
 export function showState(state: PoolState, used: Backend | undefined, model: Model | undefined): void {
@@ -39,6 +55,9 @@ export function showState(state: PoolState, used: Backend | undefined, model: Mo
     ready: used ? BACKEND_NAMES[used] : "",
   };
   byId("engine-label").textContent = labels[state.phase];
+  const bar = byId<HTMLProgressElement>("fetch");
+  bar.hidden = state.phase !== "fetching";
+  bar.value = fetched(state) ?? 0;
   if (state.phase === "ready" && used) button.dataset.backend = used;
   else delete button.dataset.backend;
   if (state.phase === "ready" || state.phase === "failed") showTrials(state.trials, used);
@@ -63,15 +82,15 @@ function showTrials(trials: readonly Trial[], used: Backend | undefined): void {
   within(byId("trials"), "tbody").replaceChildren(...rows);
 }
 
-/** A card's noise, as {"gaussian": {"sigma": 25}} or in words: "gaussian, sigma 25". */
+/** A card's noise, as {"gaussian": {"sigma": 25}}, in words: "gaussian, sigma 25". */
 export function noiseWords(noise: unknown): string {
   if (typeof noise !== "object" || noise === null) return String(noise);
-  const words = Object.entries(noise).map(([key, value]) =>
+  const words = Object.entries(noise).flatMap(([key, value]) =>
     typeof value === "object" && !Array.isArray(value)
-      ? `${key}, ${noiseWords(value)}`
-      : `${key} ${Array.isArray(value) ? value.map(noiseWords).join(" to ") : value}`,
+      ? [key, noiseWords(value)]
+      : [`${key} ${Array.isArray(value) ? value.map(noiseWords).join(" to ") : value}`],
   );
-  return words.join(", ");
+  return words.filter(Boolean).join(", ");
 }
 
 function showModel({ card, bytes }: Model): void {

@@ -1,0 +1,85 @@
+"""Exports the shipped models for the page: `python web/tools/models.py`; see `make web`.
+
+Writes, all anew:
+
+    web/public/models/models.json     their names, the page's first choice first
+                      NAME/           the TF.js model, its card, its check tile
+                      NAME-encoder/   the same up to the features of every scale, for the Lab
+    web/tests/golden/NAME.png         what `kdae.denoise` makes of web/tests/golden/noisy.png
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kdae.errors import UserError, run_main
+from kdae.export import export_model
+from kdae.images import Picture, read_image, write_image
+from kdae.infer import Denoiser
+from kdae.runs import DEFAULT_MODEL, load_model, shipped_models
+
+WEB = Path(__file__).parents[1]
+MODELS, GOLDEN = WEB / "public" / "models", WEB / "tests" / "golden"
+
+VARIANTS = ("float16", "uint8")
+MOST_BYTES = 2_000_000
+MOST_LOSS = 0.05  # dB against Keras
+MOST_DIFFERENCE = 2 / 255  # the page takes no backend that strays further on the check tile
+
+
+def choose(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The first variant that is light and right.
+
+    Args:
+        name: of the model.
+        rows: of the export report.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = {row["variant"]: row for row in rows}
+    faults = []
+    for variant in VARIANTS:
+        row = found[variant]
+        if "not_run" in row:
+            raise UserError(row["not_run"])
+        loss, difference = -row["psnr_change"], row["max_difference"]
+        if row["bytes"] < MOST_BYTES and loss <= MOST_LOSS and difference <= MOST_DIFFERENCE:
+            return variant
+        faults.append(
+            f"{variant} has {row['bytes']:,} bytes, loses {loss:.3f} dB and differs by "
+            f"{255 * difference:.1f}/255"
+        )
+    raise UserError(
+        f"{name}: not for the page, which takes up to {MOST_BYTES:,} bytes, {MOST_LOSS} dB "
+        f"and 2/255: {'; '.join(faults)}"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; it has no arguments."""
+    names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
+    noisy = read_image(GOLDEN / "noisy.png").pixels
+    MODELS.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".models-", dir=MODELS.parent) as folder:
+        exports, ready = Path(folder) / "exports", Path(folder) / "ready"
+        for name in names:
+            model, card = load_model(name)
+            report = export_model(name, model, card, ["tfjs"], exports / name)
+            variant = choose(name, report["artifacts"])
+            shutil.copytree(exports / name / "tfjs" / variant, ready / name)
+            shutil.copytree(exports / name / "tfjs" / "encoder", ready / f"{name}-encoder")
+            clean = Denoiser(model, card).denoise(noisy)
+            write_image(GOLDEN / f"{name}.png", Picture(clean))
+            print(f"{name}: {variant}", flush=True)
+        (ready / "models.json").write_text(json.dumps(names) + "\n", encoding="utf-8")
+        shutil.rmtree(MODELS, ignore_errors=True)
+        ready.rename(MODELS)
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)
