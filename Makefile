@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint unit test-arm lock clean
+.PHONY: help install train test lint unit test-arm web serve-web lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -31,7 +31,18 @@ lint: install  ## ruff and mypy
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --silent --no-audit --no-fund
 
-unit: install web/node_modules/.package-lock.json  ## the tests alone
+web/public/models/models.json: $(wildcard kdae/weights/*) web/tools/models.py \
+		kdae/exporters/tfjs.py web/tests/golden/noisy.png web/node_modules/.package-lock.json \
+		| .venv/installed
+	$(BIN)/python web/tools/models.py
+
+web: web/public/models/models.json  ## export the shipped models and build the page into web/dist
+	cd web && npm run --silent build
+
+serve-web: web  ## open the page in a browser
+	cd web && npm run --silent preview -- --open
+
+unit: install web  ## the tests alone
 	$(BIN)/pytest
 
 test: lint unit  ## lint, then run everything
