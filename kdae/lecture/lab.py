@@ -1,0 +1,162 @@
+"""What the claims share: photographs, small nets trained on them, and their figures."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kdae import runs
+from kdae.config import config_from_dict
+from kdae.evaluate import evaluate, noisy_samples
+from kdae.images import to_float
+from kdae.infer import Denoiser, load
+from kdae.loop import Diverged
+from kdae.sources import KDAE_PHOTOS, load_pictures
+from kdae.train import train
+
+Settings = Mapping[str, Mapping[str, Any]]
+
+# A net that learns most of what it can in a quarter of a minute.
+NET: Settings = {
+    "noise": {"kind": {"gaussian": {"sigma": 25}}, "quantize": 0.0},
+    "model": {"family": "skip", "widths": [16, 32], "blocks": [1, 1], "bias": False},
+    "train": {
+        "steps": 800, "batch": 8, "patch": 48, "optimizer": "muon", "learning_rate": 3e-3,
+        "warmup": 20, "ema": 0.98, "validate_every": 200, "checkpoint_every": 800,
+    },
+    "validation": {"patch": 128, "limit": 10},
+}  # fmt: skip
+QUICK: Settings = {
+    "train": {"steps": 12, "batch": 2, "patch": 32, "warmup": 2, "validate_every": 6,
+              "checkpoint_every": 12},
+    "validation": {"patch": 32, "limit": 2},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run.
+
+    Attributes:
+        folder: see `kdae.runs`.
+        watched: what `watch` returned at each validation, and the `step`.
+        diverged: how the run ended, when its loss was no longer a number.
+    """
+
+    folder: Path
+    watched: list[dict[str, float]]
+    diverged: str = ""
+
+    @functools.cached_property
+    def denoiser(self) -> Denoiser:
+        """Ready for pictures."""
+        return load(self.folder)
+
+    @property
+    def model(self) -> keras.Model:
+        """The network."""
+        return self.denoiser.model
+
+    def history(self, column: str) -> list[float]:
+        """A column of `history.csv`."""
+        with open(self.folder / runs.HISTORY, newline="", encoding="utf-8") as file:
+            return [float(row[column]) for row in csv.DictReader(file)]
+
+
+class Lab:
+    """Where the claims are measured.
+
+    Args:
+        out: the folder of the report; runs are kept in it, and used again.
+        quick: cut everything to seconds.
+    """
+
+    def __init__(self, out: Path, quick: bool) -> None:
+        self.out, self.quick = out, quick
+        self.seeds = (0,) if quick else (0, 1, 2)
+
+    def pick(self, full: Any, quick: Any) -> Any:
+        """One of two settings."""
+        return quick if self.quick else full
+
+    def settings(self, *changes: Settings, seed: int = 0) -> dict[str, dict[str, Any]]:
+        """`NET` with changes; in a quick lecture `QUICK` has the last word."""
+        merged: dict[str, dict[str, Any]] = {"data": {"limit": self.pick(None, 12)}}
+        for layer in (NET, *changes, {"train": {"seed": seed}}, self.pick({}, QUICK)):
+            for section, values in layer.items():
+                merged.setdefault(section, {}).update(values)
+        return merged
+
+    def train(
+        self,
+        *changes: Settings,
+        seed: int,
+        watch: Callable[[keras.Model], dict[str, float]] | None = None,
+    ) -> Run:
+        """Trains `NET` with changes, unless this very run is there already.
+
+        Args:
+            changes: sections of a config, the later ones over the earlier.
+            seed: of the run.
+            watch: measures the averaged model at each validation.
+        """
+        settings = self.settings(*changes, seed=seed)
+        config = config_from_dict(settings)
+        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        folder = self.out / "runs" / key
+        notes = folder / "watched.json"
+        rows: dict[str, dict[str, float]] = {}
+        if notes.is_file():
+            rows = json.loads(notes.read_text(encoding="utf-8"))
+
+        def note(step: int, psnr: float, model: keras.Model) -> None:
+            if watch is not None:
+                rows[str(step)] = {"step": step, **watch(model)}
+                notes.write_text(json.dumps(rows), encoding="utf-8")
+
+        ended = folder / "diverged.txt"
+        if not ended.is_file():
+            resume = (folder / runs.CONFIG).is_file()
+            try:
+                # What a run says of itself would bury the lecture's own lines.
+                with contextlib.redirect_stdout(io.StringIO()):
+                    train(config, folder, resume=resume, on_validation=note)
+            except Diverged as error:
+                ended.write_text(str(error), encoding="utf-8")
+        diverged = ended.read_text(encoding="utf-8") if ended.is_file() else ""
+        return Run(folder, list(rows.values()), diverged)
+
+    @functools.cache  # noqa: B019  (a lab lives as long as the process)
+    def photos(self, count: int, split: str = "validation", channels: int = 1) -> list[Any]:
+        """Photographs as float32 [256, 256, channels] in [0, 1], spread over the split.
+
+        The test split is left to claim 12.
+        """
+        if split == "test":
+            raise ValueError("split: the test pictures are for kdae.tune alone")
+        arrays = load_pictures(KDAE_PHOTOS, split, channels).arrays
+        picks = np.linspace(0, len(arrays) - 1, min(count, len(arrays))).round().astype(int)
+        return [to_float(arrays[index]) for index in picks]
+
+    def measure(
+        self,
+        denoise: Callable[[np.ndarray], np.ndarray],
+        noise: Mapping[str, Any],
+        count: int = 12,
+        side: int = 256,
+    ) -> dict[str, Any]:
+        """`kdae.evaluate.evaluate` on held-out photographs cut to `side` pixels."""
+        count, side = self.pick((count, side), (2, 32))
+        clean = [np.rint(p[:side, :side] * 255).astype(np.uint8) for p in self.photos(count)]
+        return evaluate(denoise, noisy_samples(clean, noise), KDAE_PHOTOS, str(noise))
