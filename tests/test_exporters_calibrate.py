@@ -30,6 +30,10 @@ def test_even_values_keep_their_whole_range() -> None:
     assert (low, high) == (-1.0, 1.0)
 
 
+def test_filters_that_never_fire_get_a_range() -> None:
+    assert best_range(np.zeros(100, np.float32)) == (0.0, 1.0)
+
+
 def test_layers_with_a_range_of_their_own() -> None:
     picture = noise_image(16, 16, 3, dtype=np.float32)
     ranges = choose_ranges(tiny_model(3), [picture])

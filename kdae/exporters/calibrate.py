@@ -62,9 +62,12 @@ def best_range(values: np.ndarray) -> Range:
     """The range, inside that of the values, whose rounding and saturation err the least.
 
     Args:
-        values: float32, of any shape; not all 0.
+        values: float32, of any shape. Where all are 0, behind filters that never fire, any
+            range is right, but there has to be one: [0, 1].
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    if low == high:
+        return 0.0, 1.0
     lows = (low * _SHARES).tolist() if low else [0.0]
     highs = (high * _SHARES).tolist() if high else [0.0]
     return min(itertools.product(lows, highs), key=functools.partial(_error, values))
@@ -108,8 +111,6 @@ def _quantized(model: keras.Model) -> list[keras.layers.Layer]:
 def _error(values: np.ndarray, bounds: Range) -> float:
     low, high = bounds
     step = (high - low) / LEVELS
-    if step == 0.0:
-        return float("inf")
     levels = np.clip(np.rint(values / step), np.rint(low / step), np.rint(high / step))
     return float(np.mean(np.square(levels * step - values)))
 
