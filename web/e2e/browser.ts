@@ -144,13 +144,14 @@ export async function decode(page: Page, bytes: Buffer): Promise<{ width: number
  * Lets the page's main thread beat every few milliseconds; what is returned stops that and
  * gives the longest time between two beats, in milliseconds of the clock on the wall.
  *
- * Where the system allows it (Linux, to root), the thread is scheduled before all others:
- * waiting for a core that other programs hold is not the page's doing.
+ * Where the system allows it (Linux, to root), that thread and those of the browser that it
+ * asks for things go before all others: waiting for a core that other programs hold is not
+ * the page's doing.
  */
 export async function watchGaps(page: Page): Promise<() => Promise<number>> {
   const session = await page.context().browser()?.newBrowserCDPSession();
   const { processInfo = [] } = (await session?.send("SystemInfo.getProcessInfo")) ?? {};
-  for (const { id } of processInfo.filter(({ type }) => type === "renderer")) {
+  for (const { id } of processInfo) {
     // A process's id is its main thread's, too; its other threads stay as they are.
     spawnSync("chrt", ["--reset-on-fork", "--fifo", "--pid", "1", String(id)]);
   }

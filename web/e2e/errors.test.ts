@@ -3,10 +3,14 @@ import { engineReady, makePicture, openFile, useRig } from "./browser.ts";
 
 const rig = useRig();
 
-test("errors are told in words: not a picture, too large", async () => {
+test("errors are told in words: not a picture, damaged, too large", async () => {
   const page = await rig.visit();
   await openFile(page, "notes.txt", Buffer.from("these are notes, not pixels"), "text/plain");
   await page.waitForFunction(() => /not a picture/.test(document.querySelector("#job-text")?.textContent ?? ""));
+  const damaged = await makePicture(80, 80);
+  await openFile(page, "damaged.png", damaged.fill(0, 200));
+  await page.waitForSelector('button[aria-label="damaged.png, failed"]');
+  expect(await page.textContent("#job-text")).toMatch(/damaged/);
   const huge = await makePicture(8, 8);
   huge.writeUInt32BE(20_000, 16);
   huge.writeUInt32BE(20_000, 20);
@@ -33,6 +37,22 @@ test("no model: the message says so, and the next picture tries again", async ()
   await context.unroute("**/models/standin/*.bin");
   await openFile(page, "x.png", await makePicture(40, 40));
   await page.waitForSelector('#stage[data-state="done"]');
+});
+
+test("a model comes with a progress bar", async () => {
+  const page = await rig.visit({ serviceWorkers: "block" });
+  await engineReady(page);
+  expect(await page.locator("#fetch").isVisible()).toBe(false);
+  let send = () => {};
+  const held = new Promise<void>((resolve) => {
+    send = resolve;
+  });
+  await page.context().route("**/models/standin/weights.bin", (route) => held.then(() => route.continue()));
+  await page.selectOption("#model", "standin");
+  await page.waitForSelector("#fetch:not([hidden])");
+  send();
+  await page.waitForSelector("#fetch", { state: "hidden" });
+  await engineReady(page);
 });
 
 test("a backend that gives wrong numbers is not used", async () => {

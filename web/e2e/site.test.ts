@@ -64,6 +64,8 @@ test("works offline after the first visit", async () => {
   await page.reload();
   await page.click("[data-sample=fig]");
   await done(page);
+  await page.goto(`${rig.url}index.html#lab`);
+  await page.waitForSelector("#lab-inside section:nth-child(4)");
   await context.setOffline(false);
   const caches = await page.evaluate(() => window.caches.keys());
   expect(caches).toHaveLength(1);

@@ -66,6 +66,7 @@ export async function fetchFiles(folder: string, progress: Progress = () => {}):
   const total = weightBytes(weightsManifest);
   const weights = new Uint8Array(total);
   let loaded = 0;
+  progress(loaded, total);
   for (const path of weightsManifest.flatMap((group: { paths: string[] }) => group.paths)) {
     const { body } = await get(`${folder}/${path}`);
     const reader = (body as ReadableStream<Uint8Array>).getReader();

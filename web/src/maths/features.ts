@@ -19,12 +19,10 @@ function whiteLevel({ data, channels }: FloatImage, channel: number): number {
 /** One map of a feature image, from black (no answer) to white (a strong one). */
 export function mapPicture(image: FloatImage, channel: number): Rgba {
   const { data, width, height, channels } = image;
-  const most = whiteLevel(image, channel);
-  const out = new Uint8ClampedArray(width * height * 4);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    const value = (Math.abs(data[pixel * channels + channel]) / most) * 255;
-    out.fill(value, pixel * 4, pixel * 4 + 3);
-    out[pixel * 4 + 3] = 255;
+  const scale = 255 / whiteLevel(image, channel);
+  const out = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let from = channel, to = 0; to < out.length; from += channels, to += 4) {
+    out[to] = out[to + 1] = out[to + 2] = Math.abs(data[from]) * scale;
   }
   return { data: out, width, height };
 }

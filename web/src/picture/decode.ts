@@ -4,6 +4,7 @@ import { MAX_PIXELS, problem } from "../protocol/errors.ts";
 
 /** As many bytes as a JPEG may have before its size is told (metadata, a preview). */
 const HEADER_BYTES = 1 << 18;
+const LARGE_PIXELS = 16e6;
 
 /**
  * Decodes a file, turned as its EXIF orientation says (the browser does that, once).
@@ -18,7 +19,9 @@ export async function decode(file: Blob): Promise<ImageBitmap> {
   try {
     bitmap = await createImageBitmap(file);
   } catch (error) {
-    throw problem(size ? "NoMemory" : "NotAPicture", size ? String(error) : "");
+    // Browsers do not tell the two apart; small pictures do not fail for want of memory.
+    const large = size && size.width * size.height > LARGE_PIXELS;
+    throw problem(large ? "NoMemory" : "NotAPicture", String(error));
   }
   if (bitmap.width * bitmap.height > MAX_PIXELS) {
     const { width, height } = bitmap;

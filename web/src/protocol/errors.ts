@@ -16,7 +16,7 @@ export type Kind =
   | "NoSave";
 
 const WORDS: Record<Kind, string> = {
-  NotAPicture: "This is not a picture that this browser can read. PNG, JPEG and WebP work everywhere.",
+  NotAPicture: "This is not a picture that this browser can read, or it is damaged. PNG, JPEG and WebP work everywhere.",
   TooLarge: "This picture is too large: at most 50 megapixels fit.",
   NoMemory: "There is not enough memory for this picture. Close other tabs or use a smaller copy.",
   NoCamera: "No camera can be used. Is one connected, and may this page use it?",

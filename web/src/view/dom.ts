@@ -25,6 +25,11 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Waits until what was drawn is on the screen. */
+export function nextFrame(): Promise<unknown> {
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+}
+
 /** Runs `work` at the next frame, once, however often it is asked for. */
 export function eachFrame(work: () => void): () => void {
   let asked = false;

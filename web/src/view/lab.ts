@@ -9,7 +9,7 @@ import type { Queue } from "../jobs/queue.ts";
 import { inWords } from "../protocol/errors.ts";
 import type { NoiseSettings, PictureCalls } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
-import { byId, within } from "./dom.ts";
+import { byId, nextFrame, within } from "./dom.ts";
 import { fetchSample, type Sample, sampleButtons } from "./files.ts";
 import { draw, filtersSection, mapsSection } from "./inside.ts";
 
@@ -124,13 +124,19 @@ export class LabView {
       const files = await fetchFiles(this.modelFolder(`${name}-encoder`));
       await lane.engine.call("load", ["encoder", files]);
       this.encoder = { lane, name };
+      const filters = await lane.engine.call("filters", ["encoder"]);
+      byId("lab-inside").replaceChildren(filtersSection(filters));
     }
     const image = toFloat(noisy);
     const input = this.pool.model?.card.channels === 1 ? toLuma(image) : image;
     const maps = await lane.engine.call("run", ["encoder", input]);
-    const filters = await lane.engine.call("filters", ["encoder"]);
-    const sections = maps.map((scale) => mapsSection(scale, noisy));
-    byId("lab-inside").replaceChildren(filtersSection(filters), ...sections);
+    const sections = byId("lab-inside").children; // the filters, then a section of each scale
+    for (const [at, scale] of maps.entries()) {
+      await nextFrame(); // every canvas costs the browser a trip to the GPU
+      const section = mapsSection(scale, noisy);
+      if (sections[at + 1]) sections[at + 1].replaceWith(section);
+      else byId("lab-inside").append(section);
+    }
   }
 }
 
