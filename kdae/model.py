@@ -4,9 +4,10 @@
              1/2     └ down ─ blocks ─ up ┘
                        1/4      └ ...
 
-`plain` has no path around the bottleneck: no skip connections, no residual; its blocks
-are conv + ReLU. `skip` adds the encoder's features of each scale to the decoder's, its
-blocks are residual, and it predicts what to add to the noisy image.
+`plain` has no path around the bottleneck: no skip connections, no residual; every filter
+of its encoder is followed by a ReLU. `skip` adds the encoder's features of each scale to
+the decoder's, its blocks (filters, ReLU, filters) are residual, and it predicts what to add
+to the noisy image.
 """
 
 from __future__ import annotations
@@ -114,7 +115,9 @@ def build_denoiser(
         # The stem sees as much as a `kernel` filter on 2x2 squares of pixels.
         size = 2 * config.kernel if k == 0 else STRIDE
         x = conv(width, size, f"down{k}_conv", strides=STRIDE)(x)
-        x = relu(f"down{k}_relu")(x)
+        if not keep_image:
+            # Not in `skip`, whose ReLUs sit in its blocks: there most of these died.
+            x = relu(f"down{k}_relu")(x)
         for b in range(count):
             x = block(x, width, f"encoder{k}_block{b}")
         x = layers.Identity(name=f"scale{k}", dtype=dtype)(x)

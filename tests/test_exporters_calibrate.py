@@ -38,10 +38,10 @@ def test_layers_with_a_range_of_their_own() -> None:
     picture = noise_image(16, 16, 3, dtype=np.float32)
     ranges = choose_ranges(tiny_model(3), [picture])
     # Not: convolutions that end in a ReLU, and what only moves values.
-    assert "down0_relu" in ranges and "encoder0_block0_conv2" in ranges
-    assert not {"down0_conv", "up0_d2s", "scale0", "decoded"} & set(ranges)
+    assert "encoder0_block0_relu" in ranges and "encoder0_block0_conv2" in ranges
+    assert not {"encoder0_block0_conv1", "up0_d2s", "scale0", "decoded"} & set(ranges)
     assert ranges["denoised"] == (0.0, 1.0)
-    assert ranges["down0_relu"][0] == 0.0
+    assert ranges["encoder0_block0_relu"][0] == 0.0
     assert all(low <= 0.0 <= high for low, high in ranges.values())
 
 
@@ -57,7 +57,8 @@ def test_the_graph_is_the_model_in_steps_of_its_ranges() -> None:
         return output
 
     walk(model, tf.constant(picture), record)
-    ranges = {"denoised": (0.0, 1.0), "down0_relu": (0.0, float(seen["down0_relu"].max()))}
+    relu = "encoder0_block0_relu"
+    ranges = {"denoised": (0.0, 1.0), relu: (0.0, float(seen[relu].max()))}
     eight_bits = with_ranges(model, ranges)(tf.constant(picture)).numpy()
     assert eight_bits.min() >= 0.0 and eight_bits.max() <= 1.0
     np.testing.assert_allclose(eight_bits * 255, np.rint(eight_bits * 255), atol=1e-3)
