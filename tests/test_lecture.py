@@ -54,6 +54,9 @@ def test_every_claim_is_measured(quick: Path) -> None:
     # One file: nothing is loaded from anywhere.
     assert 'src="http' not in page and 'href="http' not in page and "url(http" not in page
     assert "Axes" not in page and "nan dB" not in page
+    # Text in black is not read on a dark page: matplotlib writes none where it is its default.
+    texts = re.findall(r"<text style=\"([^\"]*)\"", page)
+    assert texts and all("fill: currentColor" in style for style in texts)
 
 
 def test_what_does_not_hold_is_said(quick: Path) -> None:

@@ -76,8 +76,10 @@ def run(lab: Lab) -> Outcome:
     scaled = np.sqrt(influence / influence.max())
     outcome.exhibits = [
         table(
-            "Output sizes", "Sizes along one axis, in pixels.",
-            ("input", "filter", "stride", "padding", "computed", "Keras"), sizes,
+            "Output sizes",
+            "Sizes along one axis, in pixels; inputs of 8 pixels were compared too.",
+            ("input", "filter", "stride", "padding", "computed", "Keras"),
+            [row for row in sizes if row[0] == 7],
         ),
         _blocks(model),
         *[_square(row, *measured[row.name][1:], side) for row in drawn],
@@ -193,7 +195,8 @@ def _blocks(model: keras.Model, side: int = 64) -> Exhibit:
         f"Height and width in pixels, times channels, of a {side}x{side} picture's layers."
     )
     exhibit = plot(axes, title, caption)
-    return Exhibit(exhibit.title, exhibit.caption, exhibit.body, wide=True)
+    body = f'<div class="scroll" tabindex="0">{exhibit.body}</div>'
+    return Exhibit(title, caption, body, wide=True)
 
 
 def _influence(model: keras.Model, lab: Lab) -> np.ndarray:

@@ -31,10 +31,10 @@ def run(lab: Lab) -> Outcome:
     chosen, held_out, new, noisy = [], [], [], []
     levels = np.full((len(lab.seeds), len(scales)), np.nan)
     for row, seed in enumerate(lab.seeds):
-        config = config_from_dict(lab.settings(FEW, seed=seed))
-        folder = lab.out / "runs" / f"decay-{seed}"
+        settings = lab.settings(FEW, seed=seed)
+        folder = lab.folder(settings, scales)
         with contextlib.redirect_stdout(io.StringIO()):
-            result = tune(config, [choice], folder)
+            result = tune(config_from_dict(settings), [choice], folder)
         if result is None:
             raise RuntimeError(f"{folder}: another process is at work on this search")
         for trial in result["trials"]:

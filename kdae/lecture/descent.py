@@ -114,7 +114,7 @@ def run(lab: Lab) -> Outcome:
             losses, xlabel="step", ylabel="squared L2 loss", yscale="log",
         ),
         table(
-            "How each ended", f"Means of {len(lab.seeds)} seeds.",
+            "How each ended", "Mean over the seeds.",
             ("step size", "last loss", "end"),
             [(n, f"{final(n):.5f}" if n in losses else "-", _first(ended[n]) or "whole")
              for n in RATES],

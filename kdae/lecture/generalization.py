@@ -61,7 +61,7 @@ def run(lab: Lab) -> Outcome:
         for key, group in runs.items()
     }  # fmt: skip
     outcome = Outcome(
-        "Look at the distance between the two lines of one colour: wide for few pictures, "
+        "Look at the distance between training and held-out lines: wide for few pictures, "
         "narrow for many."
     )
     few, many = last["few", "plain"], last["many", "plain"]

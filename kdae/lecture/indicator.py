@@ -85,8 +85,8 @@ def run(lab: Lab) -> Outcome:
         ),
         curves(
             "The gradient of |x| at x = 0",
-            "A 5x5 denoising filter learned with L1 from pictures with clipped, exactly black "
-            "noise, with three choices of the gradient at zero.",
+            "A 5x5 denoising filter learned with L1 from pictures whose dark parts are "
+            "exactly 0, with three choices of the gradient at zero.",
             {"PSNR": (CHOICES, np.array(list(levels.values())).T)},
             xlabel="chosen gradient at zero", ylabel="PSNR (dB)",
         ),

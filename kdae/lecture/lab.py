@@ -98,6 +98,11 @@ class Lab:
                 merged.setdefault(section, {}).update(values)
         return merged
 
+    def folder(self, *parts: object) -> Path:
+        """Where the runs of these settings are kept: others have another folder."""
+        text = json.dumps(parts, sort_keys=True)
+        return self.out / "runs" / hashlib.sha256(text.encode()).hexdigest()[:12]
+
     def train(
         self,
         *changes: Settings,
@@ -113,8 +118,7 @@ class Lab:
         """
         settings = self.settings(*changes, seed=seed)
         config = config_from_dict(settings)
-        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-        folder = self.out / "runs" / key
+        folder = self.folder(settings)
         notes = folder / "watched.json"
         rows: dict[str, dict[str, float]] = {}
         if notes.is_file():

@@ -108,7 +108,7 @@ def run(lab: Lab) -> Outcome:
     outcome.exhibits = [
         table(
             "Train noise by test noise",
-            f"PSNR in dB, mean of {len(lab.seeds)} seeds, held-out photographs. Gaussian: "
+            "PSNR in dB, mean over the seeds, held-out photographs. Gaussian: "
             "sigma 25; Poisson: 30 photons at white; blocks: black squares of 3 to 8 pixels; "
             "salt and pepper: 5 %. The filters' strengths are the best for each column.",
             ("", *tests), [("noisy", *noisy.values()),

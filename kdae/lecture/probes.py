@@ -32,7 +32,7 @@ SIGMA = 25 / 255
 _PATCH = 32  # pixels, of a texture
 # Photographs of one texture: bark, brush, bushes, plaster, rocks, scree, a dandelion.
 _TEXTURES = (4, 7, 11, 12, 15, 16, 19)
-_SEEN = 10  # pixels: what a unit of the first scale sees
+_SEEN, _CELL = 20, 4  # pixels: what a unit of the last scale sees, and how far they are apart
 
 Features = Callable[[np.ndarray], list[np.ndarray]]
 """[N, H, W] pictures to a list of [N, h, w, c] representations."""
@@ -123,27 +123,28 @@ def _places(
 ) -> tuple[float, float]:
     """ROC AUC in % at finding edges and corners of clean photographs in noisy ones.
 
-    Edges are Canny's, corners the peaks of Harris's measure; per 2x2 pixels, by linear
-    regression on the responses there, or on the 10x10 noisy pixels around.
+    Edges are Canny's, corners the peaks of Harris's measure; per 4x4 pixels, by linear
+    regression on the responses there, or on the 20x20 noisy pixels that they see.
     """
     photos = np.stack([p[..., 0] for p in lab.photos(lab.pick(12, 4))])
     noisy = (photos + rng.normal(0, SIGMA, photos.shape)).astype(np.float32)
     targets = []
     for photo in photos:
         peaks = np.zeros(photo.shape, bool)
-        peaks[tuple(corner_peaks(corner_harris(photo), min_distance=3).T)] = True
+        peaks[tuple(corner_peaks(corner_harris(photo), 3, threshold_rel=0.02).T)] = True
         targets.append(np.stack([_blocks(canny(photo, sigma=1.5)), _blocks(peaks)], axis=-1))
     truth = np.stack(targets)
     if features is None:
-        margin = (_SEEN - 2) // 2
+        margin = (_SEEN - _CELL) // 2
         padded = np.pad(noisy, [(0, 0), (margin, margin), (margin, margin)], "reflect")
         windows = np.lib.stride_tricks.sliding_window_view(padded, (1, _SEEN, _SEEN))
-        responses = windows[:, ::2, ::2].reshape(*truth.shape[:3], -1)
+        responses = windows[:, ::_CELL, ::_CELL].reshape(*truth.shape[:3], -1)
     else:
-        responses = features(noisy)[0]
-    inside = (slice(None), slice(8, -8), slice(8, -8))
-    half = len(photos) // 2
-    parts = [(responses[s][inside], truth[s][inside]) for s in np.split(np.arange(2 * half), 2)]
+        responses = features(noisy)[-1]
+    inside = (slice(None), slice(4, -4), slice(4, -4))
+    parts = [
+        (responses[s][inside], truth[s][inside]) for s in (slice(0, None, 2), slice(1, None, 2))
+    ]
     (x, y), (new_x, new_y) = (
         (a.reshape(-1, a.shape[-1]), b.reshape(-1, 2).astype(float)) for a, b in parts
     )
@@ -172,6 +173,6 @@ def _pooled(part: np.ndarray, cells: int) -> np.ndarray:
 
 
 def _blocks(mask: np.ndarray) -> np.ndarray:
-    """Whether there is one in each 2x2 pixels."""
-    h, w = mask.shape
-    return np.asarray(mask.reshape(h // 2, 2, w // 2, 2).any(axis=(1, 3)))
+    """Whether there is one in each cell."""
+    h, w = (side // _CELL for side in mask.shape)
+    return np.asarray(mask.reshape(h, _CELL, w, _CELL).any(axis=(1, 3)))

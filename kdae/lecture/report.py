@@ -36,6 +36,7 @@ _STYLE: Any = {
     ),
     "lines.markersize": 4.5,
 }  # fmt: skip
+_DOTS = 30  # points of a line, at most, that are marked
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _SMALL = 64  # pixels: pictures up to here are enlarged without smoothing, and kept exactly
 
@@ -102,12 +103,14 @@ def canvas(width: float = 5.2, height: float = 3.5, **labels: Any) -> Any:
         return axes
 
 
-def plot(axes: Any, title: str, caption: str) -> Exhibit:
-    """The figure of `axes` as an exhibit; it is closed."""
+def plot(axes: Any, title: str, caption: str, **legend: Any) -> Exhibit:
+    """The figure of `axes` as an exhibit, with options for its legend; it is closed."""
     buffer = io.StringIO()
     with plt.rc_context({**_STYLE, "svg.hashsalt": title}):
-        if axes.get_legend_handles_labels()[0] and axes.get_legend() is None:
-            axes.legend()
+        for text in axes.texts:  # made by claims, outside of the style
+            text.set_color(_INK)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(**legend)
         axes.figure.savefig(buffer, format="svg", metadata=_NO_METADATA, transparent=True)
     plt.close(axes.figure)
     text = buffer.getvalue()
@@ -134,10 +137,11 @@ def curves(
     if labels.get("xscale") == "log":
         ticks = next(iter(lines.values()))[0]
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.minorticks_off()
+        axes.xaxis.minorticks_off()
     for name, (x, values) in lines.items():
         y = np.atleast_2d(np.asarray(values, float))
-        (line,) = axes.plot(x, y.mean(axis=0), label=name)
+        dots = {} if len(x) <= _DOTS else {"marker": ""}
+        (line,) = axes.plot(x, y.mean(axis=0), label=name, **dots)
         if len(y) > 1:
             low, high = y.min(axis=0), y.max(axis=0)
             axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2, lw=0)

@@ -47,7 +47,7 @@ def run(lab: Lab) -> Outcome:
                 f"{WORDS[task]}: {mean_range(ours, 1)} against {mean_range(theirs, 1)} "
                 f"{'of' if other == 'raw pixels' else 'of the encoder'} {other}",
             )
-    axes = canvas(7.5, 3.8, ylabel="accuracy or AUC (%)")
+    axes = canvas(ylabel="accuracy or AUC (%)")
     for place, (kind, row) in enumerate(means.items()):
         spots = np.arange(len(TASKS)) + 0.2 * place - 0.3
         seeds = np.array([figures[kind][task] for task in TASKS])
@@ -56,13 +56,13 @@ def run(lab: Lab) -> Outcome:
         axes.bar(spots, height, 0.19, yerr=errors, label=kind,
                  error_kw={"ecolor": "#8a8f98"})  # fmt: skip
     axes.set_xticks(range(len(TASKS)), TASKS)
-    axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     outcome.exhibits = [
         plot(
             axes, "Four tasks, four representations",
             "Mean of the seeds, lines: their range. Digits: 10 examples of each. Textures: "
             "which of 7 photographs a noisy patch is from. Edges and corners of the clean "
             "photograph, found in the noisy one; chance is 50 % there.",
+            ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0),
         ),
         table(
             "The same in figures", "Mean over the seeds.", ("representation", *WORDS.values()),
