@@ -1,11 +1,13 @@
 /**
  * Milliseconds per megapixel and kB of tfjs wasm and LiteRT.js wasm on the same model:
  *
- *   npm run bench -- MODEL.tflite [SIDE [REPEATS]]
+ *   npm run bench [-- MODEL.tflite [SIDE [REPEATS]]]
  *
  * MODEL.tflite takes a fixed [1, SIDE, SIDE, C] (SIDE 256 unless told); the TF.js model is
- * the one in public/models whose name the file's name begins with, `photo` if none does.
+ * the one in public/models whose name the file's name begins with. Without a file, `photo`
+ * is exported first.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -15,16 +17,33 @@ import { chromium } from "playwright-core";
 import { build } from "vite";
 
 const root = import.meta.dirname;
-const [tflite, side = "256", repeats = "5"] = process.argv.slice(2);
-if (!tflite || !existsSync(tflite)) {
-  console.error(`error: no such .tflite: ${tflite}\nusage: npm run bench -- MODEL.tflite [SIDE [REPEATS]]`);
+const out = mkdtempSync(join(tmpdir(), "kdae-bench-"));
+process.on("exit", () => rmSync(out, { recursive: true }));
+
+/** Ends with a message. */
+function refuse(message) {
+  console.error(`error: ${message}`);
   process.exit(2);
 }
-const name = ["photo", "color", "gray"].find((model) => basename(tflite).includes(model)) ?? "photo";
+
+function exportPhoto() {
+  const python = join(root, "../../.venv/bin/python");
+  const args = ["-m", "kdae.export", "--model", "photo", "--format", "tflite", "--out", join(out, "exports")];
+  const { status, stderr } = spawnSync(python, args, { encoding: "utf8" });
+  if (status !== 0) refuse(`photo was not exported: ${stderr ?? `no ${python}, \`make install\` makes it`}`);
+  return join(out, "exports/photo/tflite/photo-float32-256.tflite");
+}
+
+const [file, side = "256", repeats = "5"] = process.argv.slice(2);
+const tflite = file ?? exportPhoto();
+if (!existsSync(tflite)) refuse(`no such file: ${tflite}`);
+const list = join(root, "../public/models/models.json");
+if (!existsSync(list)) refuse("no models in web/public/models: run `make web`");
+const name = JSON.parse(readFileSync(list, "utf8")).find((model) => basename(tflite).startsWith(model));
+if (!name) refuse(`${basename(tflite)} begins with the name of no model in web/public/models`);
 const models = join(root, "../public/models", name);
 const { channels } = JSON.parse(readFileSync(join(models, "model-card.json"), "utf8"));
 
-const out = mkdtempSync(join(tmpdir(), "kdae-bench-"));
 const input = { tfjs: join(root, "tfjs.html"), litert: join(root, "litert.html") };
 await build({
   configFile: false,
@@ -76,5 +95,4 @@ try {
 } finally {
   await browser.close();
   server.close();
-  rmSync(out, { recursive: true });
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { encodePng, type PngKind } from "../src/maths/png.ts";
 import type { Rgba } from "../src/maths/pixels.ts";
 import { randomNumbers } from "../src/maths/noise.ts";
-import { serveDist } from "./server.ts";
+import { scales, serveDist } from "./server.ts";
 
 const FLAGS = [
   "--no-sandbox", // tests may run as root
@@ -72,6 +72,9 @@ export function useRig(flags: string[] = []): Rig {
 
 export const engineReady = (page: Page, timeout = 90_000) =>
   page.waitForSelector('#about-open[data-phase="ready"]', { timeout });
+
+/** The Lab, with the filters and the maps of every scale. */
+export const labReady = (page: Page) => page.waitForSelector(`#lab-inside section:nth-child(${1 + scales().length})`);
 
 export const done = (page: Page, timeout = 90_000) =>
   page.waitForSelector('#stage[data-state="done"]', { timeout });

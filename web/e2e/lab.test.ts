@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
-import { setRange, useRig } from "./browser.ts";
+import { labReady, setRange, useRig } from "./browser.ts";
+import { scales } from "./server.ts";
 
 const rig = useRig();
 
 test("Lab: the model raises the PSNR; the sliders act; filters and maps of every scale are shown", async () => {
   const page = await rig.visit({ viewport: { width: 1200, height: 800 } }, "#lab");
-  await page.waitForSelector("#lab-inside section:nth-child(4)");
+  await labReady(page);
   const read = async (id: string) => Number.parseFloat((await page.textContent(id)) ?? "");
   // Sigma 25 on values that are clipped: a little more than 20 log10(255 / 25) = 20.17 dB.
   const before = await read("#lab-psnr-noisy");
@@ -23,12 +24,17 @@ test("Lab: the model raises the PSNR; the sliders act; filters and maps of every
   expect(await page.textContent('output[for="lab-blocks"]')).toBe("10 %");
 
   const headings = await page.locator("#lab-inside h3").allTextContents();
-  expect(headings.slice(0, 4)).toEqual(["First layer", "Scale 1/2", "Scale 1/4", "Scale 1/8"]);
+  expect(headings).toEqual(["First layer", ...scales().map((step) => `Scale 1/${step}`)]);
   expect(await page.locator("#lab-inside .filters canvas").count()).toBeGreaterThanOrEqual(16);
-  const more = page.locator("#lab-inside section:nth-child(4) button");
-  const shown = await page.locator("#lab-inside section:nth-child(4) canvas").count();
-  await more.click();
-  expect(await page.locator("#lab-inside section:nth-child(4) canvas").count()).toBeGreaterThan(shown);
+  const coarsest = page.locator("#lab-inside section").last();
+  const shown = await coarsest.locator("canvas").count();
+  await coarsest.locator("button").click();
+  expect(await coarsest.locator("canvas").count()).toBeGreaterThan(shown);
+  // It stays so with other noise.
+  await coarsest.evaluate((section) => section.classList.add("old"));
+  await page.click("#lab-seed");
+  await page.waitForSelector("#lab-inside section:last-child:not(.old)");
+  expect(await coarsest.locator("canvas").count()).toBeGreaterThan(shown);
 });
 
 test("camera: live with frames a second, stopped, and a still for the queue", async () => {

@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import { replaceKernels } from "../src/engine/kernels.ts";
 import { crop, type FloatImage } from "../src/maths/pixels.ts";
 import { randomNumbers } from "../src/maths/noise.ts";
-import { planTiles } from "../src/maths/tiles.ts";
+import { planTiles, roundUp } from "../src/maths/tiles.ts";
 import { cleanTile, type TileStore } from "../src/picture/tile.ts";
 import { DIST } from "./server.ts";
 
@@ -37,7 +37,7 @@ test("tiles of the shipped model show no seam", async () => {
   const card = JSON.parse(read("model-card.json").toString());
   const run = await loadModel();
   const random = randomNumbers(3);
-  const [width, height] = [card.size_multiple * 40, card.size_multiple * 34];
+  const [width, height] = [6, 5].map((halos) => roundUp(halos * card.halo, card.size_multiple));
   const data = Float32Array.from({ length: width * height * 3 }, random);
   const picture: FloatImage = { data, width, height, channels: 3 };
   const whole = await run(picture);

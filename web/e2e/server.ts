@@ -28,6 +28,12 @@ export function shipped(): string[] {
   return JSON.parse(readFileSync(list, "utf8"));
 }
 
+/** The scales of the default model, the finest first: how many pixels one value stands for. */
+export function scales(): number[] {
+  const { signature } = JSON.parse(readFileSync(join(DIST, "models/photo-encoder/model.json"), "utf8"));
+  return Object.keys(signature.outputs).map((_, at) => 2 ** (at + 1));
+}
+
 /** The body of an answer; undefined if there is nothing by that name. */
 function find(name: string): Uint8Array | string | undefined {
   if (name === "models/models.json") return JSON.stringify([...shipped(), "standin"]);

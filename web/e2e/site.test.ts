@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { done, engineReady, makePicture, openFile, useRig } from "./browser.ts";
+import { done, engineReady, labReady, makePicture, openFile, useRig } from "./browser.ts";
 import { DIST } from "./server.ts";
 
 const rig = useRig();
@@ -65,7 +65,7 @@ test("works offline after the first visit", async () => {
   await page.click("[data-sample=fig]");
   await done(page);
   await page.goto(`${rig.url}index.html#lab`);
-  await page.waitForSelector("#lab-inside section:nth-child(4)");
+  await labReady(page);
   await context.setOffline(false);
   const caches = await page.evaluate(() => window.caches.keys());
   expect(caches).toHaveLength(1);
@@ -147,7 +147,7 @@ describe("axe finds nothing", () => {
     await page.click('nav a[href="#camera"]');
     await check(page);
     await page.click('nav a[href="#lab"]');
-    await page.waitForSelector("#lab-inside section:nth-child(4)");
+    await labReady(page);
     await check(page);
   });
 });

@@ -8,7 +8,7 @@ import { byId, make } from "./dom.ts";
 import type { Incoming } from "./files.ts";
 import { cleanName, Saver } from "./save.ts";
 import { Stage } from "./stage.ts";
-import { complain, say } from "./toast.ts";
+import { complain, hush, say } from "./toast.ts";
 
 export class CleanView {
   private readonly stage: Stage;
@@ -111,6 +111,7 @@ export class CleanView {
 
   private select(item: Item): void {
     this.selected = item;
+    if (item.state === "failed") hush(); // the stage says it
     const strength = Math.round((this.strengths.get(item.id) ?? 1) * 100);
     this.stage.strength = strength / 100;
     byId<HTMLInputElement>("strength").value = String(strength);

@@ -41,8 +41,11 @@ export function filtersSection({ data, shape }: Filters): HTMLElement {
   return root;
 }
 
-/** `input` tells the scale: how many pixels of the picture one value stands for. */
-export function mapsSection(maps: FloatImage, input: { width: number }): HTMLElement {
+/**
+ * `input` tells the scale: how many pixels of the picture one value stands for. Once all maps
+ * of a section were asked for, the one that takes the place of `before` shows all, too.
+ */
+export function mapsSection(maps: FloatImage, input: { width: number }, before?: Element): HTMLElement {
   const step = Math.round(input.width / maps.width);
   const { root, grid } = section(
     step === 1 ? "Full scale" : `Scale 1/${step}`,
@@ -56,11 +59,14 @@ export function mapsSection(maps: FloatImage, input: { width: number }): HTMLEle
       grid.append(canvasOf(mapPicture(maps, channel), `Map ${channel + 1}, scale 1/${step}`));
     }
   };
-  show(order.slice(0, FIRST));
-  if (order.length > FIRST) {
+  const all = (before as HTMLElement | undefined)?.dataset.all;
+  if (all) root.dataset.all = all;
+  show(all ? order : order.slice(0, FIRST));
+  if (!all && order.length > FIRST) {
     const more = make("button", { type: "button" }, `Show all ${order.length}`);
     more.addEventListener("click", () => {
       more.remove();
+      root.dataset.all = "yes";
       show(order.slice(FIRST));
     });
     root.append(more);

@@ -133,8 +133,9 @@ export class LabView {
     const sections = byId("lab-inside").children; // the filters, then a section of each scale
     for (const [at, scale] of maps.entries()) {
       await nextFrame(); // every canvas costs the browser a trip to the GPU
-      const section = mapsSection(scale, noisy);
-      if (sections[at + 1]) sections[at + 1].replaceWith(section);
+      const before = sections[at + 1] as Element | undefined;
+      const section = mapsSection(scale, noisy, before);
+      if (before) before.replaceWith(section);
       else byId("lab-inside").append(section);
     }
   }

@@ -16,7 +16,7 @@ const OUTCOMES: Record<Trial["outcome"], string> = {
   wrong: "wrong numbers",
   failed: "failed",
   missing: "not here",
-  software: "no GPU behind it",
+  software: "no real GPU",
 };
 
 const MODEL_TITLES: Record<string, string> = { photo: "Photo", color: "Colour", gray: "Grey" };

@@ -1,4 +1,4 @@
-/** One short message at a time, at the foot of the page. */
+/** One short message at a time, below the bar. */
 import { inWords } from "../protocol/errors.ts";
 import { byId, within } from "./dom.ts";
 
@@ -9,13 +9,14 @@ export function say(text: string): void {
   const toast = byId("toast");
   within(toast, "span").textContent = text;
   toast.hidden = false;
-  within<HTMLButtonElement>(toast, "button").onclick = () => {
-    toast.hidden = true;
-  };
+  within<HTMLButtonElement>(toast, "button").onclick = hush;
   clearTimeout(timer);
-  timer = setTimeout(() => {
-    toast.hidden = true;
-  }, SHOWN_MS);
+  timer = setTimeout(hush, SHOWN_MS);
+}
+
+/** Takes the message away. */
+export function hush(): void {
+  byId("toast").hidden = true;
 }
 
 export function complain(error: unknown): void {
