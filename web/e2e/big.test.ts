@@ -100,3 +100,37 @@ test("12 megapixels: in time, with bounded memory and no frozen frames", { timeo
   await blank.context().close();
   rmSync(folder, { recursive: true });
 });
+
+test("50 megapixels go in and come out whole", { timeout: 300_000 }, async () => {
+  const page = await rig.visit();
+  await page.selectOption("#model", "standin"); // it halves every value, in no time
+  await engineReady(page);
+  const before = await memory();
+  await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(8000, 6250);
+    const context = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
+    for (const [index, color] of ["#c00000", "#00c000", "#0000c0", "#c0c0c0"].entries()) {
+      context.fillStyle = color;
+      context.fillRect((index % 2) * 4000, (index >> 1) * 3125, 4000, 3125);
+    }
+    const data = new DataTransfer();
+    data.items.add(new File([await canvas.convertToBlob()], "huge.png"));
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+  });
+  await done(page, 200_000);
+  console.log(`50 megapixels: ${(await memory()).toFixed(0)} MB when done, ${before.toFixed(0)} MB before`);
+  const { bytes } = await saved(page);
+  const blank = await (await rig.browser.newContext()).newPage();
+  const corners = await blank.evaluate(async (base64) => {
+    const blob = await (await fetch(`data:image/png;base64,${base64}`)).blob();
+    const bitmap = await createImageBitmap(blob);
+    const context = new OffscreenCanvas(1, 1).getContext("2d") as OffscreenCanvasRenderingContext2D;
+    return [0, 1, 2, 3].map((index) => {
+      const [x, y] = [(index % 2) * (bitmap.width - 1), (index >> 1) * (bitmap.height - 1)];
+      context.drawImage(bitmap, -x, -y);
+      return [...context.getImageData(0, 0, 1, 1).data];
+    });
+  }, bytes.toString("base64"));
+  expect([bytes.readUInt32BE(16), bytes.readUInt32BE(20)]).toEqual([8000, 6250]);
+  expect(corners).toEqual([[96, 0, 0, 255], [0, 96, 0, 255], [0, 0, 96, 255], [96, 96, 96, 255]]);
+});
