@@ -1,5 +1,5 @@
-# `make help` lists the targets. Needs Python 3.11 and make, for the tests also Node 20: what
-# is exported for browsers is run there. All else goes into .venv and web/node_modules.
+# `make help` lists the targets. Needs Python 3.11 and make, for the page Node 20, for the tests
+# Node 20 and Chromium. All else goes into .venv and web/node_modules.
 PYTHON ?= python3
 MODEL ?= photo
 BIN := .venv/bin
