@@ -42,7 +42,7 @@ def run(lab: Lab) -> Outcome:
     influence = _influence(trained, lab)
     computed = int(card["receptive_field"])
     middle = len(influence) // 2
-    squares = list(range(1, len(influence), 2))
+    squares = list(range(1, len(influence) + 1, 2))
     shares = [
         100 * influence[middle - s // 2 : middle + s // 2 + 1,
                         middle - s // 2 : middle + s // 2 + 1].sum() / influence.sum()
@@ -203,7 +203,7 @@ def _influence(model: keras.Model, lab: Lab) -> np.ndarray:
     """Mean size of the gradient of an output in the middle, per pixel of the input."""
     field = totals(model).receptive_field
     multiple = totals(model).size_multiple
-    side = lab.pick(-(-(field + multiple) // (2 * multiple)) * 2 * multiple, 4 * multiple)
+    side = lab.pick(-(-(field + multiple) // (2 * multiple)) * 2 * multiple, 8 * multiple)
     total = np.zeros((side - 1, side - 1))
     rng = np.random.default_rng(0)
     for photo in lab.photos(lab.pick(7, 1), channels=model.input_shape[-1]):
