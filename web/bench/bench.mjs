@@ -4,7 +4,7 @@
  *   npm run bench [-- MODEL.tflite [SIDE [REPEATS]]]
  *
  * MODEL.tflite takes a fixed [1, SIDE, SIDE, C] (SIDE 256 unless told); the TF.js model is
- * the one in public/models whose name the file's name begins with. Without a file, `photo`
+ * the one in public/models whose name the file's name begins with. Without a file, `gray`
  * is exported first.
  */
 import { spawnSync } from "node:child_process";
@@ -26,16 +26,16 @@ function refuse(message) {
   process.exit(2);
 }
 
-function exportPhoto() {
+function exportGray() {
   const python = join(root, "../../.venv/bin/python");
-  const args = ["-m", "kdae.export", "--model", "photo", "--format", "tflite", "--out", join(out, "exports")];
+  const args = ["-m", "kdae.export", "--model", "gray", "--format", "tflite", "--out", join(out, "exports")];
   const { status, stderr } = spawnSync(python, args, { encoding: "utf8" });
-  if (status !== 0) refuse(`photo was not exported: ${stderr ?? `no ${python}, \`make install\` makes it`}`);
-  return join(out, "exports/photo/tflite/photo-float32-256.tflite");
+  if (status !== 0) refuse(`gray was not exported: ${stderr ?? `no ${python}, \`make install\` makes it`}`);
+  return join(out, "exports/gray/tflite/gray-float32-256.tflite");
 }
 
 const [file, side = "256", repeats = "5"] = process.argv.slice(2);
-const tflite = file ?? exportPhoto();
+const tflite = file ?? exportGray();
 if (!existsSync(tflite)) refuse(`no such file: ${tflite}`);
 const list = join(root, "../public/models/models.json");
 if (!existsSync(list)) refuse("no models in web/public/models: run `make web`");

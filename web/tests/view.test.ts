@@ -100,8 +100,7 @@ describe("calls between workers", () => {
 
 test("the card's noise in words", () => {
   expect(noiseWords({ gaussian: { sigma: 25 } })).toBe("gaussian, sigma 25");
-  expect(noiseWords({ gaussian: { sigma: [0, 55] } })).toBe("gaussian, sigma 0 to 55");
-  expect(noiseWords({ camera: {} })).toBe("camera");
+  expect(noiseWords({ camera: { smooth: [0, 1.2] } })).toBe("camera");
   expect(noiseWords({ chain: { poisson: { peak: 30 }, blocks: {} } })).toBe("chain, poisson, peak 30, blocks");
 });
 

@@ -82,14 +82,13 @@ function showTrials(trials: readonly Trial[], used: Backend | undefined): void {
   within(byId("trials"), "tbody").replaceChildren(...rows);
 }
 
-/** A card's noise, as {"gaussian": {"sigma": 25}}, in words: "gaussian, sigma 25". */
+/** A card's noise, as {"gaussian": {"sigma": 25}}, in words: "gaussian, sigma 25"; no ranges. */
 export function noiseWords(noise: unknown): string {
   if (typeof noise !== "object" || noise === null) return String(noise);
-  const words = Object.entries(noise).flatMap(([key, value]) =>
-    typeof value === "object" && !Array.isArray(value)
-      ? [key, noiseWords(value)]
-      : [`${key} ${Array.isArray(value) ? value.map(noiseWords).join(" to ") : value}`],
-  );
+  const words = Object.entries(noise).flatMap(([key, value]) => {
+    if (Array.isArray(value)) return [];
+    return typeof value === "object" ? [key, noiseWords(value)] : [`${key} ${value}`];
+  });
   return words.filter(Boolean).join(", ");
 }
 
