@@ -16,6 +16,7 @@ import numpy as np
 
 from kdae.errors import UserError
 from kdae.images import list_images, read_image, to_channels
+from kdae.licenses import read_licenses
 from kdae.pairs import match_pairs
 from kdae.splits import SPLITS, held_out
 from kdae.store import RAM_LIMIT, Store
@@ -110,9 +111,10 @@ def load_pictures(
 
     Args:
       source: "kdae_photos"; "tfds:NAME", NAME as for `tfds.load` (downloaded on first use);
-        a folder, searched with its subfolders; or {"noisy": ..., "clean": ...}, two folders
-        (matched by relative path without suffix) or two patterns such as
-        "shots/*_real.png" and "shots/*_mean.png" (matched by what `*` stands for).
+        a folder, searched with its subfolders (their licences: see `kdae.licenses`);
+        or {"noisy": ..., "clean": ...}, two folders (matched by relative path without suffix)
+        or two patterns such as "shots/*_real.png" and "shots/*_mean.png" (matched by what `*`
+        stands for).
       split: "train", "validation" or "test". Folders and pairs have no splits: see
         `held_out`. A TFDS data set with only one of validation and test gives its even
         pictures to validate and its odd ones to test; one with neither is divided like a
@@ -181,8 +183,12 @@ def _folder(
         )
     files = list_images(folder)
     chosen = files if whole else held_out(files, split)
+    licenses = read_licenses(folder)
     groups = _read_all([(file,) for file in chosen], problems)
-    candidates = (_Candidate(str(file), "unknown", array) for (file,), (array,) in groups)
+    candidates = (
+        _Candidate(str(file), licenses.get(file.resolve(), "unknown"), array)
+        for (file,), (array,) in groups
+    )
     return candidates, f"folder {folder}"
 
 

@@ -25,7 +25,10 @@ STEPS = 24
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return blurred_photos(tmp_path_factory.mktemp("photos"))
+    folder = blurred_photos(tmp_path_factory.mktemp("photos"))
+    entries = [{"file": f"{index:02}.png", "license": "CC0-1.0"} for index in range(7)]
+    (folder / "manifest.json").write_text(json.dumps(entries))
+    return folder
 
 
 def settings(photos: Path, **train: object) -> dict[str, dict[str, object]]:
@@ -78,7 +81,7 @@ def test_the_run_folder(whole: Path, photos: Path) -> None:
     assert card["training"]["command"] == "the command"
     assert card["training"]["steps"] == STEPS
     assert card["training"]["pictures"] == 10  # of twelve, one to validate and one to test
-    assert card["training"]["licenses"] == {"unknown": 10}
+    assert card["training"]["licenses"] == {"CC0-1.0": 6, "unknown": 4}
     assert card["results"][0]["psnr"] == pytest.approx(float(rows[-1]["psnr"]), abs=1e-3)
     assert card["results"][0]["psnr"] > card["results"][0]["psnr_noisy"]
     assert (card["channels"], card["size_multiple"]) == (1, 2)
