@@ -3,6 +3,7 @@
 Used by `kdae.images` alone; `kdae.sixteen_bit` has the others.
 """
 
+import os
 from typing import IO, Any
 
 import numpy as np
@@ -55,6 +56,12 @@ def read(file: IO[bytes], head: bytes, max_pixels: int) -> tuple[np.ndarray, int
         if image.mode in ("CMYK", "LAB"):
             profile = None  # describes the colours before their conversion
         return _samples(image), orientation, profile
+
+
+def pixel_count(path: str | os.PathLike[str]) -> int:
+    """Reads width times height; raises whatever Pillow does if it cannot open the file."""
+    with Image.open(path, formats=_FORMATS) as image:
+        return image.width * image.height
 
 
 def write(file: IO[bytes], suffix: str, samples: np.ndarray, icc_profile: bytes | None) -> None:

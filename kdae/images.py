@@ -98,6 +98,16 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
     )
 
 
+def pixel_count(path: str | os.PathLike[str]) -> int | None:
+    """Reads width times height from a file's head; None where no such thing is found."""
+    for count in (eight_bit.pixel_count, sixteen_bit.pixel_count):
+        try:
+            return count(path)
+        except Exception:  # of any kind; `read_image` will give the reason
+            continue
+    return None
+
+
 def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
     """Writes a picture in the format of the file's suffix, completely or not at all.
 

@@ -6,6 +6,7 @@ Used by `kdae.images` alone: PNG through TensorFlow, TIFF through tifffile. tiff
 
 import io
 import logging
+import os
 import struct
 import sys
 import zlib
@@ -41,6 +42,13 @@ def is_tiff16(file: IO[bytes], head: bytes) -> bool:
         found = tiff.pages.first.dtype == np.uint16
     file.seek(0)
     return found
+
+
+def pixel_count(path: str | os.PathLike[str]) -> int:
+    """Reads width times height of a TIFF; raises whatever tifffile does of another file."""
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first
+        return int(page.imagewidth * page.imagelength)
 
 
 def decode_png(data: bytes) -> np.ndarray:

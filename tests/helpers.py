@@ -47,6 +47,13 @@ def tiny_run(folder: Path, channels: int = 1) -> Path:
     return folder
 
 
+def touch(*paths: Path) -> None:
+    """Makes files with a byte in each, and their folders."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
 def blurred_photos(folder: Path, count: int = 12) -> Path:
     """Fills a folder with pictures of blurred noise: they can be learned from, made at once."""
     rng = np.random.default_rng(0)

@@ -1,15 +1,18 @@
+import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kdae.denoise import Job, denoise_file, main, plan
+from kdae.denoise import main
 from kdae.errors import UserError
 from kdae.images import Picture, read_image, write_image
+from kdae.manifest import MANIFEST
 from tests.helpers import noise_image, tiny_denoiser, tiny_run
 
 
@@ -18,92 +21,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_run(tmp_path_factory.mktemp("models") / "run", 3))
 
 
-def touch(*paths: Path) -> None:
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-
-
 def save(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None) -> np.ndarray:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, Picture(pixels, alpha))
     return pixels
-
-
-def test_plan_one_file(tmp_path: Path) -> None:
-    source, out = tmp_path / "a.png", tmp_path / "out"
-    touch(source)
-    new = tmp_path / "new.TIF"
-    assert plan([str(source)], str(new)) == [Job(source, new)]
-    assert plan([str(source)], str(out)) == [Job(source, out / "a.png")]
-    assert plan([str(source)], f"{out}.v2/") == [Job(source, tmp_path / "out.v2" / "a.png")]
-    (tmp_path / "folder.png").mkdir()
-    inside = tmp_path / "folder.png" / "a.png"
-    assert plan([str(source)], str(tmp_path / "folder.png")) == [Job(source, inside)]
-
-
-def test_plan_keeps_the_structure_of_folders(tmp_path: Path) -> None:
-    top, out = tmp_path / "in", tmp_path / "out"
-    touch(top / "b.png", top / "x" / "b.jpg", top / "x" / "y" / "c.gif", tmp_path / "d.bmp")
-    (top / "notes.txt").write_text("not a picture")
-    assert plan([str(top), str(tmp_path / "d.bmp"), str(top / "b.png")], str(out)) == [
-        Job(top / "b.png", out / "b.png"),  # named twice, done once
-        Job(top / "x" / "b.jpg", out / "x" / "b.jpg"),
-        Job(top / "x" / "y" / "c.gif", out / "x" / "y" / "c.png"),  # GIF is only read
-        Job(tmp_path / "d.bmp", out / "d.bmp"),
-    ]
-
-
-def test_plan_does_not_read_what_was_written(tmp_path: Path) -> None:
-    touch(tmp_path / "a.png", tmp_path / "out" / "a.png", tmp_path / "out" / "b.png")
-    out = tmp_path / "out"
-    assert plan([str(tmp_path)], str(out), force=True) == [
-        Job(tmp_path / "a.png", out / "a.png")
-    ]
-    (tmp_path / "a.png").unlink()
-    with pytest.raises(UserError, match="no picture in this folder but those in"):
-        plan([str(tmp_path)], str(out), force=True)
-
-
-def test_plan_refuses_to_replace(tmp_path: Path) -> None:
-    touch(*(tmp_path / f"{n}.png" for n in range(5)))
-    source = str(tmp_path / "0.png")
-    for inputs, out in (
-        ([source], source),
-        ([source], str(tmp_path)),
-        ([source], str(tmp_path / "1.png")),
-    ):
-        with pytest.raises(UserError, match=r"[01]\.png would be replaced; .* --force"):
-            plan(inputs, out)
-        assert len(plan(inputs, out, force=True)) == 1
-    with pytest.raises(UserError, match=r"2\.png and 2 more would be replaced"):
-        plan([str(tmp_path)], str(tmp_path))
-
-
-def test_plan_refuses_two_inputs_for_one_output(tmp_path: Path) -> None:
-    touch(tmp_path / "a" / "x.png", tmp_path / "b" / "x.png", tmp_path / "a" / "x.gif")
-    out = str(tmp_path / "out")
-    with pytest.raises(UserError, match=r"a/x\.png and .*b/x\.png would both be written"):
-        plan([str(tmp_path / "a" / "x.png"), str(tmp_path / "b")], out, force=True)
-    with pytest.raises(UserError, match=r"x\.gif and .*x\.png would both be written"):
-        plan([str(tmp_path / "a")], out)
-
-
-def test_plan_refuses_what_cannot_be(tmp_path: Path) -> None:
-    touch(tmp_path / "a.png", tmp_path / "file")
-    (tmp_path / "empty").mkdir()
-    a = str(tmp_path / "a.png")
-    for inputs, out, message in (
-        ([str(tmp_path / "none.png")], "out", "none.png: no such file"),
-        ([a, str(tmp_path / "empty")], "out", "empty: no picture in this folder"),
-        ([a], str(tmp_path / "b.xyz"), r"cannot write \.xyz, expected one of \.png"),
-        ([a], str(tmp_path / "b.gif"), r"cannot write \.gif"),
-        ([a, a], str(tmp_path / "b.png"), "expected a folder"),
-        ([str(tmp_path)], str(tmp_path / "b.png"), "expected a folder"),
-        ([a, a], str(tmp_path / "file"), "expected a folder, this is a file"),
-    ):
-        with pytest.raises(UserError, match=message):
-            plan(inputs, out)
 
 
 def test_a_folder_of_everything(
@@ -125,12 +46,94 @@ def test_a_folder_of_everything(
     (error,) = captured.err.strip().splitlines()
     assert error.startswith("error: ") and "broken.png" in error
     written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
-    assert written == sorted(names)
+    assert written == sorted([*names, MANIFEST])
     for name, pixels in names.items():
         result = read_image(out / name)
         assert result.alpha is None
         assert result.pixels.dtype == pixels.dtype
         np.testing.assert_array_equal(result.pixels, tiny_denoiser(3).denoise(pixels))
+
+
+def records(out: Path) -> dict[str, dict[str, str]]:
+    lines = (out / MANIFEST).read_text().splitlines()
+    return {Path(line["output"]).name: line for line in map(json.loads, lines)}
+
+
+def test_the_same_command_goes_on(
+    tmp_path: Path, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    top, out = tmp_path / "in", tmp_path / "out"
+    for seed, name in enumerate(["a.png", "b.png", "c/d.png"]):
+        save(top / name, noise_image(9, 9, 3, seed=seed))
+    whole = (top / "b.png").read_bytes()
+    (top / "b.png").write_bytes(whole[:60])
+    command = [str(top), "-o", str(out), "--model", run]
+    assert main(command) == 1
+    assert (
+        f"2 of 3 pictures denoised, into {out}; {out / MANIFEST} says" in capsys.readouterr()[0]
+    )
+    written = records(out)
+    assert {name: line["status"] for name, line in written.items()} == {
+        "a.png": "done", "b.png": "failed", "d.png": "done",
+    }  # fmt: skip
+    assert "b.png: cannot be read" in written["b.png"]["reason"]
+    assert written["a.png"] == written["a.png"] | {
+        "file": str((top / "a.png").resolve()), "reason": "", "model": run, "strength": 1.0,
+    }  # fmt: skip
+    made = (out / "a.png").stat().st_mtime_ns
+
+    (top / "b.png").write_bytes(whole)
+    assert main(command) == 0
+    assert "1 of 1 pictures denoised" in (said := capsys.readouterr().out)
+    assert said.strip().endswith("; 2 were done before")
+    assert (out / "a.png").stat().st_mtime_ns == made
+    assert {line["status"] for line in records(out).values()} == {"done"}
+    assert main(command) == 0
+    assert "0 of 0 pictures denoised" in capsys.readouterr().out
+
+    with pytest.raises(
+        UserError, match=r"a\.png, .* at strength 1\.0, not by .* strength 0\.5;"
+    ):
+        main([*command, "--strength", "0.5"])
+    assert (out / "a.png").stat().st_mtime_ns == made
+    assert main([*command, "--strength", "0.5", "--force"]) == 0
+    assert {line["strength"] for line in records(out).values()} == {0.5}
+    expected = tiny_denoiser(3).denoise(read_image(top / "a.png").pixels, 0.5)
+    np.testing.assert_array_equal(read_image(out / "a.png").pixels, expected)
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle(tmp_path: Path, run: str, kill: signal.Signals) -> None:
+    top, out = tmp_path / "in", tmp_path / "out"
+    names = [f"{place:03}.png" for place in range(60)]
+    for seed, name in enumerate(names):
+        save(top / name, noise_image(200, 200, 3, seed=seed))
+    arguments = [str(top), "-o", str(out), "--model", run]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kdae.denoise", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 300
+    while len(list(out.glob("*.png"))) < 3:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.005)
+    process.send_signal(kill)
+    _, said = process.communicate(timeout=300)
+    early = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
+    assert 3 <= len(early) < len(names)
+    if kill == signal.SIGINT:
+        assert (process.returncode, said) == (130, "interrupted\n")
+        # All that was begun is whole and recorded, so nothing is done twice.
+        done = {name for name, line in records(out).items() if line["status"] == "done"}
+        assert done == set(early)
+    assert main(arguments) == 0
+    for name in names:
+        result = read_image(out / name).pixels
+        expected = tiny_denoiser(3).denoise(read_image(top / name).pixels)
+        np.testing.assert_array_equal(result, expected)
+    assert sorted(path.name for path in out.iterdir()) == [*names, MANIFEST]
+    again = [name for name in early if (out / name).stat().st_mtime_ns != early[name]]
+    assert len(again) <= (4 if kill == signal.SIGKILL else 0)
 
 
 def test_alpha_is_kept(tmp_path: Path, run: str) -> None:
@@ -178,23 +181,6 @@ def test_a_format_that_cannot_hold_it(
     assert main([str(tmp_path / "a.png"), "-o", str(tmp_path / "b.jpg"), "--model", run]) == 1
     assert "b.jpg" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    save(tmp_path / "a.png", noise_image(4, 4, 1))
-    touch(tmp_path / "file")
-    job = Job(tmp_path / "a.png", tmp_path / "file" / "out" / "a.png")
-    with pytest.raises(UserError, match=r"file/out: cannot make this folder"):
-        denoise_file(tiny_denoiser(), job)
-
-
-def test_progress_adds_up(tmp_path: Path) -> None:
-    save(tmp_path / "a.png", noise_image(600, 40, 1))
-    shares: list[Any] = []
-    job = Job(tmp_path / "a.png", tmp_path / "b.png")
-    denoise_file(tiny_denoiser(), job, progress=shares.append)
-    assert len(shares) > 1 or shares == [1.0]
-    assert sum(shares) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from kdae.images import (
     Picture,
     from_float,
     list_images,
+    pixel_count,
     read_image,
     to_channels,
     to_float,
@@ -555,3 +556,17 @@ def test_nothing_to_list_is_an_error(tmp_path: Path, name: str) -> None:
 
 def test_every_suffix_written_is_one_that_is_listed() -> None:
     assert set(WRITE_SUFFIXES) == set(IMAGE_SUFFIXES) - {".gif"}
+
+
+def test_the_size_is_read_from_the_head(tmp_path: Path) -> None:
+    for suffix in WRITE_SUFFIXES:
+        path = tmp_path / f"a{suffix}"
+        write_image(path, Picture(np.zeros((7, 11, 3), np.uint8)))
+        assert pixel_count(path) == 77
+    for suffix in (".png", ".tif"):  # Pillow does not open such a TIFF
+        path = tmp_path / f"deep{suffix}"
+        write_image(path, Picture(np.zeros((7, 11, 3), np.uint16)))
+        assert pixel_count(path) == 77
+    (tmp_path / "text.png").write_text("not a picture")
+    assert pixel_count(tmp_path / "text.png") is None
+    assert pixel_count(tmp_path / "none.png") is None
