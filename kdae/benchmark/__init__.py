@@ -1,1 +1,1 @@
-"""Measures kdae on this machine: `python -m kdae.benchmark quality | memory | pipeline`."""
+"""Measures kdae here: `python -m kdae.benchmark quality | memory | folder | pipeline`."""

@@ -1,4 +1,4 @@
-"""Measures kdae on this machine: `python -m kdae.benchmark quality | memory | pipeline`."""
+"""Measures kdae here: `python -m kdae.benchmark quality | memory | folder | pipeline`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdae.benchmark import memory
+from kdae.benchmark.folder import measure_folder
 from kdae.benchmark.pipeline import measure_pipeline
 from kdae.config import load_config
 from kdae.errors import UserError, run_main
@@ -30,12 +31,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     large.add_argument("--model", default=DEFAULT_MODEL, metavar="M", help=f"({DEFAULT_MODEL})")
     large.add_argument("--processors", type=int, default=2, metavar="N", help="(2)")
     large.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    folder = verbs.add_parser("folder", help="a folder's rate beside that of the model alone")
+    folder.add_argument("--data", type=Path, required=True, metavar="DIR", help="of pictures")
+    folder.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="M", help=f"({DEFAULT_MODEL})"
+    )
     pipeline = verbs.add_parser("pipeline", help="the share of a step spent waiting for data")
     pipeline.add_argument("--config", metavar="FILE", default="configs/quickstart.yaml")
     pipeline.add_argument("--steps", type=int, default=300, help="steps to time (300)")
     args = parser.parse_args(argv)
     if args.verb == "quality":
         _quality(args.data, args.out)
+    elif args.verb == "folder":
+        print(measure_folder(args.model, args.data))
     elif args.verb == "memory":
         if args.processors < 1:
             raise UserError(f"--processors: expected at least 1, got {args.processors}")
