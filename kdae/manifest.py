@@ -62,6 +62,12 @@ class Settings:
         data = locate_model(model)[0].read_bytes()
         return cls(model, hashlib.sha256(data).hexdigest()[:16], strength)
 
+    def __str__(self) -> str:
+        return f"{self.model} ({self.digest}) at strength {self.strength}"
+
+
+_SETTINGS = [field.name for field in dataclasses.fields(Settings)]
+
 
 class Manifest:
     """The manifest of an output folder; nothing is written before `recording`.
@@ -110,10 +116,10 @@ class Manifest:
                 todo.append(job)
         if differing:
             record = self.records[self._key(differing[0])]
-            made, asked = _maker(record), _maker(dataclasses.asdict(self.settings))
+            made: dict[str, Any] = {key: record.get(key) for key in _SETTINGS}
             raise UserError(
-                f"--out {self.folder}: {_named(differing)} made by {made}, not by "
-                f"{asked}; choose another folder, or make them anew with --force"
+                f"--out {self.folder}: {_named(differing)} made by {Settings(**made)}, "
+                f"not by {self.settings}; choose another folder, or make them anew with --force"
             )
         refuse_existing(foreign, str(self.folder))
         return todo
@@ -228,12 +234,6 @@ def _line(record: dict[str, Any]) -> bytes:
 
 def _settings(record: dict[str, Any]) -> tuple[Any, Any]:
     return record.get("digest"), record.get("strength")
-
-
-def _maker(record: dict[str, Any]) -> str:
-    return (
-        f"{record.get('model')} ({record.get('digest')}) at strength {record.get('strength')}"
-    )
 
 
 def _stamp(file: Path) -> tuple[int, int]:
