@@ -30,6 +30,7 @@ def training_batches(
     patch: int,
     seed: int,
     steps: range,
+    places: range | None = None,
     parallel: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
     """The batches of the given steps.
@@ -45,17 +46,25 @@ def training_batches(
         patch: side of the square crop in pixels.
         seed: of the run.
         steps: global steps, counted from 0; element i of the result belongs to `steps[i]`.
+        places: which of the examples of each batch are made, a run of consecutive ones;
+            default: all.
         parallel: how many examples are made at once; does not change a bit.
 
     Returns:
-        Elements (noisy, clean), each float32 [batch, patch, patch, channels]; clean in
-        [0, 1], noisy not clipped.
+        Elements (noisy, clean), each float32 [len(places), patch, patch, channels]; clean
+        in [0, 1], noisy not clipped.
     """
-    example = _example_maker(pictures, noise, flips, batch, patch, seed)
+    places = range(batch) if places is None else places
+    share = len(places)
+    make = _example_maker(pictures, noise, flips, batch, patch, seed)
+
+    def example(count: tf.Tensor) -> Example:
+        return make(count // share * batch + places.start + count % share)
+
     return (
-        tf.data.Dataset.range(steps.start * batch, steps.stop * batch)
+        tf.data.Dataset.range(steps.start * share, steps.stop * share)
         .map(example, num_parallel_calls=parallel, deterministic=True)
-        .batch(batch, drop_remainder=True)
+        .batch(share, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
 

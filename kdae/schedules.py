@@ -81,17 +81,15 @@ class ConvMuon(keras.optimizers.Muon):
         return product @ x if wide else x @ product
 
 
-def build_optimizer(config: TrainConfig, replicas: int = 1) -> keras.optimizers.Optimizer:
+def build_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     """The optimizer of a run.
 
     Args:
         config: `optimizer`, `momentum`, `clip_norm`, `decoupled_decay` and the schedule.
-        replicas: how many devices share a batch. Each hands the optimizer the whole
-            gradient divided by their number, so the clipping bound is divided too.
     """
     common: dict[str, Any] = {"learning_rate": Schedule(config)}
     if config.clip_norm is not None:
-        common["global_clipnorm"] = config.clip_norm / replicas
+        common["global_clipnorm"] = config.clip_norm
     if config.optimizer == "sgd":
         return keras.optimizers.SGD(momentum=config.momentum, **common)
     if config.optimizer == "adam":

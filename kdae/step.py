@@ -1,8 +1,8 @@
 """The training step: one for one device, many devices and many machines.
 
 Stock `fit()` fails on several machines with Keras 3, so the step is our own: each replica
-takes its share of the batch, the gradients are added up across replicas, and the averaged
-weights follow.
+takes its share of the batch, the gradients are averaged over all replicas in one exchange,
+and the averaged weights follow.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ class State:
     step: tf.Variable
     seconds: tf.Variable
 
+    def variables(self) -> list[tf.Variable]:
+        """All of it."""
+        kept = [*self.model.variables, *self.averaged.variables, *self.optimizer.variables]
+        return [*(variable.value for variable in kept), self.step, self.seconds]
+
     def checkpoint(self) -> tf.train.Checkpoint:
         """What a resumed run needs to go on bit for bit."""
         return tf.train.Checkpoint(
@@ -65,7 +70,10 @@ def build_state(config: Config, strategy: tf.distribute.Strategy) -> State:
     with strategy.scope():
         model = build_denoiser(config.model, channels, decay, precision, seed)
         averaged = build_denoiser(config.model, channels)
-        optimizer = build_optimizer(config.train, strategy.num_replicas_in_sync)
+        optimizer = build_optimizer(config.train)
+        # It would add up across replicas what it has clipped; the step hands it the whole
+        # gradient already, to be clipped as on one device, and sent around only once.
+        optimizer._all_reduce_sum_gradients = lambda gradients: gradients
         if precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
@@ -97,21 +105,18 @@ def build_step(
             scaled = scale(data + penalty)
         gradients = tape.gradient(scaled, model.trainable_variables)
         if replicas > 1:
-            # Averaged here, over replicas with equal shares of the batch, so that the
-            # optimizer clips the whole gradient, not each replica's own. It adds up what
-            # the replicas hand it, so each hands in its part.
+            # The loss rides along with the gradients: one exchange per step.
             context = tf.distribute.get_replica_context()
-            gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
-            gradients = [gradient / replicas for gradient in gradients]
+            data, penalty, *gradients = context.all_reduce(
+                tf.distribute.ReduceOp.MEAN, [data, penalty, *gradients]
+            )
         optimizer.apply(gradients, model.trainable_variables)
         return data, penalty
 
     @tf.function(reduce_retracing=True)
     def step(batch: Any) -> tuple[tf.Tensor, tf.Tensor]:
         terms = strategy.run(replica_step, args=batch)
-        data, penalty = (
-            strategy.reduce(tf.distribute.ReduceOp.MEAN, term, axis=None) for term in terms
-        )
+        data, penalty = (strategy.experimental_local_results(term)[0] for term in terms)
         state.step.assign_add(1)
         # The average is short at first, so that it leaves the initial filters behind.
         taken = tf.cast(state.step, tf.float32)

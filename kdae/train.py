@@ -15,11 +15,13 @@ from kdae import runs
 from kdae.arithmetic import format_table
 from kdae.config import Config, load_config, save_config, to_dict
 from kdae.errors import UserError, run_main
-from kdae.loop import Loop, OnValidation
+from kdae.loop import Loop
 from kdae.model import build_denoiser
 from kdae.pipeline import validation_batches
-from kdae.sources import joined, load_pictures
+from kdae.record import OnValidation, Record
+from kdae.sources import Pictures, joined, load_pictures
 from kdae.step import State, build_state
+from kdae.workers import Workers, workers_from_environment
 
 
 def train(
@@ -29,6 +31,7 @@ def train(
     resume: bool = False,
     command: str = "",
     devices: Sequence[str] | None = None,
+    workers: Workers | None = None,
     on_validation: OnValidation | None = None,
 ) -> Path:
     """Trains and fills a run folder; see `kdae.runs` for what it holds.
@@ -40,6 +43,8 @@ def train(
             a run that was never stopped.
         command: how to repeat the run, for the model card.
         devices: share each batch among these; default: all GPUs, else the CPU.
+        workers: share each batch among the devices of all these; every one of them must
+            call this with the same config. Default: this process alone.
         on_validation: called with (step, PSNR in dB, the averaged model) after each
             validation; what it raises ends the run there.
 
@@ -50,49 +55,54 @@ def train(
         UserError: for anything the user can mend; the folder keeps its last checkpoint.
         KeyboardInterrupt: after everything has been saved.
     """
-    out = Path(out)
-    if resume and _is_finished(out, config):
+    out, workers = Path(out), workers or Workers()
+    strategy = workers.strategy() if workers.several else _strategy(devices)
+    finished = resume and workers.is_chief and _is_finished(out, config)
+    if workers.told(strategy, [finished])[0]:
         return out
-    strategy = _strategy(devices)
     _check_batches(config, strategy.num_replicas_in_sync)
-    data = config.data
-    largest = max([config.train.patch, *(g.patch for g in config.train.grow)])
-    multiple = 2 ** len(config.model.widths)
-    # A source of its own for validation leaves the whole of the first one to train on.
-    own = data.validation is not None
-    sources = {
-        "train": (data.source, data.limit),
-        "validation": (data.validation or data.source, None),
-    }
-    pictures = joined(
-        [
-            load_pictures(source, split, data.channels, limit, largest, whole=own)
-            for split, (source, limit) in sources.items()
-            if split in data.train_on
-        ]
-    )
-    held_out = load_pictures(
-        data.validation or data.source, "validation", data.channels, None, multiple, whole=own
-    )
-    print(f"training on {pictures.description}; validating on {held_out.description}")
-    examples = validation_batches(
-        held_out,
-        config.validation.noise or config.noise.kind,
-        patch=config.validation.patch,
-        seed=config.train.seed,
-        limit=config.validation.limit,
-        multiple=multiple,
-    )
-    state = build_state(config, strategy)
-    # Also when going on with a run that was killed before its first checkpoint.
-    if config.train.init and not tf.train.latest_checkpoint(out / runs.CHECKPOINTS):
-        _take_weights(state, config.train.init)
-    if not resume:
-        _open_folder(config, out)
-    loop = Loop(config, out, strategy, state, pictures, examples, command, on_validation)
-    loop.restore()
-    loop.go()
+    pictures = _training_pictures(config)
+    workers.check_alike(strategy, config, [array.shape for array in pictures.arrays])
+    with workers.together():
+        state = build_state(config, strategy)
+    record = None
+    if workers.is_chief:
+        held_out = _load(config, "validation", 2 ** len(config.model.widths))
+        print(f"training on {pictures.description}; validating on {held_out.description}")
+        examples = validation_batches(
+            held_out,
+            config.validation.noise or config.noise.kind,
+            patch=config.validation.patch,
+            seed=config.train.seed,
+            limit=config.validation.limit,
+            multiple=2 ** len(config.model.widths),
+        )
+        # Also when going on with a run that was killed before its first checkpoint.
+        if config.train.init and not tf.train.latest_checkpoint(out / runs.CHECKPOINTS):
+            _take_weights(state, config.train.init)
+        if not resume:
+            _open_folder(config, out)
+        record = Record(config, out, state, pictures, examples, command, on_validation)
+        record.restore()
+    workers.share(strategy, state.variables())
+    Loop(config, strategy, workers, state, pictures, record).go()
     return out
+
+
+def _training_pictures(config: Config) -> Pictures:
+    largest = max([config.train.patch, *(g.patch for g in config.train.grow)])
+    return joined([_load(config, split, largest) for split in config.data.train_on])
+
+
+def _load(config: Config, split: str, at_least: int) -> Pictures:
+    """The pictures of a split that have at least so many pixels along each side."""
+    data = config.data
+    # A source of its own for validation leaves the whole of the first one to train on.
+    whole = data.validation is not None
+    source, limit = data.source, data.limit
+    if split == "validation":
+        source, limit = data.validation or data.source, None
+    return load_pictures(source, split, data.channels, limit, at_least, whole=whole)
 
 
 def _strategy(devices: Sequence[str] | None) -> tf.distribute.Strategy:
@@ -183,19 +193,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(format_table(build_denoiser(config.model, config.data.channels)))
         return 0
     out = Path(args.out or Path("runs") / Path(args.config or "default").stem)
-    if args.resume:
-        config = _resumed_config(out, config if args.config or args.set else None)
+    workers = workers_from_environment()
+    given = config if args.config or args.set else None
+    # The other workers need not see the folder: what they are given is held against the
+    # chief's settings.
+    if args.resume and (workers.is_chief or given is None):
+        config = _resumed_config(out, given)
     words = ["--config", args.config] if args.config else []
     words += [word for setting in args.set for word in ("--set", setting)]
     command = shlex.join(["python", "-m", "kdae.train", *words])
     # A scheduler that wants its machine back, or `kill`, ends a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        train(config, out, resume=args.resume, command=command)
+        train(config, out, resume=args.resume, command=command, workers=workers)
     except KeyboardInterrupt:
-        print(f"stopped; {out} holds everything so far, go on with --resume", file=sys.stderr)
+        kept = f"; {out} holds everything so far, go on with --resume"
+        print(f"stopped{kept if workers.is_chief else ''}", file=sys.stderr)
         return 130
-    print(f"{out}: {_summary(out)}")
+    if workers.is_chief:
+        print(f"{out}: {_summary(out)}")
     return 0
 
 

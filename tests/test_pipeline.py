@@ -63,6 +63,16 @@ def test_a_resumed_run_sees_what_an_uninterrupted_one_sees() -> None:
     assert same(batches(range(6))[4:], batches(range(4, 6)))
 
 
+def test_workers_share_each_batch_without_overlap() -> None:
+    whole = batches(range(2, 5), batch=6)
+    parts = [batches(range(2, 5), batch=6, places=range(i, i + 2)) for i in (0, 2, 4)]
+    joined = [
+        (np.concatenate(noisy), np.concatenate(clean))
+        for noisy, clean in (zip(*step, strict=True) for step in zip(*parts, strict=True))
+    ]
+    assert same(joined, whole)
+
+
 def test_steps_examples_and_seeds_differ() -> None:
     (first, _), (second, _) = batches(range(2))
     assert (first[0] != first[1]).any() and (first != second).any()

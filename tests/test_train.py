@@ -21,6 +21,8 @@ from kdae.train import main, train
 from tests.helpers import blurred_photos
 
 STEPS = 24
+# Adam would blow rounding up where a gradient is nearly 0.
+SGD = {"optimizer": "sgd", "learning_rate": 0.2}
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +236,30 @@ def test_starting_from_another_model(
     )
     with pytest.raises(UserError, match="no layer has the shapes"):
         train(wrong, tmp_path / "wrong")
+
+
+# Logical devices must be set before TensorFlow starts, so in a process of its own.
+TWO_DEVICES = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from pathlib import Path
+from kdae.train import train
+from tests.test_train import SGD, config
+train(config(Path(sys.argv[1]), **SGD), Path(sys.argv[2]), devices=["CPU:0", "CPU:1"])
+"""
+
+
+def test_two_devices_train_what_one_does(photos: Path, tmp_path: Path) -> None:
+    one = train(config(photos, **SGD), tmp_path / "one")
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, str(photos), str(tmp_path / "two")],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    for ours, theirs in zip(weights(tmp_path / "two"), weights(one), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_a_batch_that_cannot_be_shared(photos: Path) -> None:

@@ -1,16 +1,18 @@
-"""Measures kdae here: `python -m kdae.benchmark quality | memory | folder | pipeline`."""
+"""Measures kdae: `python -m kdae.benchmark quality | memory | folder | pipeline | scaling`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from kdae.benchmark import memory
 from kdae.benchmark.folder import measure_folder
 from kdae.benchmark.pipeline import measure_pipeline
+from kdae.benchmark.scaling import measure_step, write_scaling
 from kdae.config import load_config
 from kdae.errors import UserError, run_main
 from kdae.runs import DEFAULT_MODEL, locate_model
@@ -39,6 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     pipeline = verbs.add_parser("pipeline", help="the share of a step spent waiting for data")
     pipeline.add_argument("--config", metavar="FILE", default="configs/quickstart.yaml")
     pipeline.add_argument("--steps", type=int, default=300, help="steps to time (300)")
+    scaling = verbs.add_parser("scaling", help="where the network limits many workers")
+    scaling.add_argument(
+        "--config",
+        metavar="FILE",
+        nargs="+",
+        default=["configs/gray.yaml", "configs/default.yaml"],
+    )
+    scaling.add_argument("--steps", type=int, default=50, help="steps to time (50)")
+    scaling.add_argument(
+        "--gpu-teraflops", type=float, default=20, metavar="N", help="assumed of a GPU (20)"
+    )
+    scaling.add_argument("--out", type=Path, required=True, metavar="DIR")
     args = parser.parse_args(argv)
     if args.verb == "quality":
         _quality(args.data, args.out)
@@ -52,9 +66,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(memory.format_table(rows))
         if args.json:
             args.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    elif args.steps < 1:
+        raise UserError(f"--steps: expected at least 1, got {args.steps}")
+    elif args.verb == "scaling":
+        if args.gpu_teraflops <= 0:
+            raise UserError(f"--gpu-teraflops: expected above 0, got {args.gpu_teraflops:g}")
+        timed = [measure_step(name, load_config(name), args.steps) for name in args.config]
+        words = shlex.join([*args.config, "--gpu-teraflops", f"{args.gpu_teraflops:g}"])
+        command = f"python -m kdae.benchmark scaling --config {words} --out {args.out}"
+        print(write_scaling(timed, args.gpu_teraflops, args.out, command))
     else:
-        if args.steps < 1:
-            raise UserError(f"--steps: expected at least 1, got {args.steps}")
         print(measure_pipeline(load_config(args.config), args.steps))
     return 0
 

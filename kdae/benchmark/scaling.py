@@ -1,0 +1,233 @@
+"""Where the network becomes the limit of training on many workers: counted, not run.
+
+A step computes, then exchanges the gradients of all workers, and does not do both at once:
+see `kdae.step`. The first takes FLOP / rate, the second is `exchange_seconds`.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import tensorflow as tf
+
+from kdae.arithmetic import totals
+from kdae.config import Config
+from kdae.runs import replace_file
+from kdae.step import build_state, build_step
+
+GPUS = (8, 16, 32, 64, 128, 256, 512)
+GIGABITS = (10, 100, 400)
+LATENCY = 20e-6  # seconds from one machine to the next, assumed
+PER_GPU = 32  # pictures, in the table of shares and the plot
+WARM_UP = 5  # steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one training step takes on one device.
+
+    Attributes:
+        name: of the config.
+        parameters: of the network.
+        batch: pictures per step.
+        patch: their side in pixels.
+        flop: of the step: forward, and twice as much backward.
+        seconds: measured on the CPU.
+    """
+
+    name: str
+    parameters: int
+    batch: int
+    patch: int
+    flop: float
+    seconds: float
+
+    @property
+    def bytes(self) -> int:
+        """All-reduced per step: a float32 per parameter, and the two terms of the loss."""
+        return 4 * (self.parameters + 2)
+
+    def gpu_seconds(self, pictures: float, rate: float) -> float:
+        """Time to compute a step on so many pictures at `rate` FLOP/s."""
+        return self.flop / self.batch * pictures / rate
+
+
+def measure_step(name: str, config: Config, steps: int) -> Step:
+    """Times steps with the last batch and patch size of a run, the batch being in memory."""
+    train = config.train
+    last = train.grow[-1] if train.grow else train
+    shape = (last.batch, last.patch, last.patch, config.data.channels)
+    batch = (
+        tf.random.stateless_uniform(shape, [0, 0]),
+        tf.random.stateless_uniform(shape, [0, 1]),
+    )
+    strategy = tf.distribute.get_strategy()
+    state = build_state(config, strategy)
+    step = build_step(config, state, strategy)
+    for _ in range(WARM_UP):
+        float(step(batch)[0])
+    start = time.perf_counter()
+    for _ in range(steps):
+        float(step(batch)[0])
+    seconds = (time.perf_counter() - start) / steps
+    cost = totals(state.model)
+    flop = 3 * cost.flop_per_pixel * last.batch * last.patch**2
+    return Step(name, cost.parameters, last.batch, last.patch, flop, seconds)
+
+
+def exchange_seconds(
+    size: float, count: int, gigabits: float, latency: float = LATENCY
+) -> float:
+    """Time to add up `size` bytes over `count` machines and give all of them the sum.
+
+    The faster of a ring, 2 (N - 1) rounds of size / N bytes, and trees, 2 log2 N rounds
+    through which the whole size flows twice, as NCCL chooses. (Thakur, Rabenseifner, Gropp,
+    "Optimization of collective communication operations in MPICH", 2005; Sanders, Speck,
+    Traeff, "Two-tree algorithms for full bandwidth broadcast, reduction and scan", 2009.)
+
+    Args:
+        size: in bytes.
+        count: machines, N, each with one link.
+        gigabits: rate of a link in Gbit/s, in each direction.
+        latency: seconds from one machine to the next.
+    """
+    bandwidth = gigabits * 1e9 / 8
+    ring = 2 * (count - 1) * (latency + size / count / bandwidth)
+    trees = 2 * (math.ceil(math.log2(count)) * latency + size / bandwidth)
+    return min(ring, trees)
+
+
+def limit(step: Step, count: int, gigabits: float, rate: float) -> int:
+    """Pictures each GPU needs for its computing to last at least as long as the exchange."""
+    return math.ceil(exchange_seconds(step.bytes, count, gigabits) / step.gpu_seconds(1, rate))
+
+
+def share(step: Step, pictures: float, count: int, gigabits: float, rate: float) -> float:
+    """The share of a step spent computing; times `count`, the gain over one GPU."""
+    computing = step.gpu_seconds(pictures, rate)
+    return computing / (computing + exchange_seconds(step.bytes, count, gigabits))
+
+
+def write_scaling(steps: Sequence[Step], teraflops: float, out: Path, command: str) -> str:
+    """Writes `scaling.md` and `scaling.png` into a folder; returns the text."""
+    text = format_scaling(steps, teraflops, command)
+    out.mkdir(parents=True, exist_ok=True)
+    replace_file(out / "scaling.md", lambda path: path.write_text(text, encoding="utf-8"))
+    replace_file(out / "scaling.png", lambda path: _plot(steps, teraflops, path))
+    return text
+
+
+def format_scaling(steps: Sequence[Step], teraflops: float, command: str) -> str:
+    """The page, in Markdown."""
+    rate = teraflops * 1e12
+    slowest = exchange_seconds(max(s.bytes for s in steps), GPUS[-1], GIGABITS[0])
+    fastest = min(s.seconds for s in steps)
+    lines = [
+        "# How far training scales, on paper",
+        "",
+        _filled(
+            f"""Written by `{command}`. Measured: the step, on the CPU of that machine. Counted:
+            FLOP (forward, and twice as much backward) and bytes (a float32 per parameter and
+            two for the loss, all-reduced once per step, after the backward pass). Assumed,
+            since there was neither a GPU nor a network: a GPU does {teraflops:g} TFLOP/s on
+            these convolutions; a message takes {1e6 * LATENCY:g} microseconds; each machine
+            has one link; the sum is made by a ring or by trees, whichever is faster (formulas
+            in `kdae/benchmark/scaling.py`). A ring enters and leaves each machine once,
+            whether it holds one GPU or eight. A GPU of twice the rate needs twice the pictures
+            below."""
+        ),
+        "",
+        "## One step",
+        "",
+        "| config | parameters | all-reduced | pictures | FLOP | CPU, measured | FLOP/s |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| `{s.name}` | {s.parameters:,} | {s.bytes / 1e6:.2f} MB | {s.batch} of "
+            f"{s.patch}x{s.patch} | {s.flop / 1e9:.1f} G | {1e3 * s.seconds:.0f} ms | "
+            f"{s.flop / s.seconds / 1e9:.0f} G |"
+            for s in steps
+        ),
+        "",
+        _filled(
+            f"""Workers without a GPU are not limited by the network: {GPUS[-1]} of them
+            exchange the largest of these in {1e3 * slowest:.1f} ms at {GIGABITS[0]} Gbit/s, to
+            the shortest step's {1e3 * fastest:.0f} ms."""
+        ),
+        "",
+        "## Where the network becomes the limit",
+        "",
+        _filled(
+            """Pictures each GPU needs per step for its computing to last as long as the
+            exchange, and in brackets the `train.batch` that makes: with less, the GPUs mostly
+            wait."""
+        ),
+    ]
+    for s in steps:
+        lines += ["", f"`{s.name}`, {s.patch}x{s.patch}:", "", *_head()]
+        for count in GPUS:
+            needs = [limit(s, count, gigabits, rate) for gigabits in GIGABITS]
+            lines.append(_row(count, [f"{need:,} ({need * count:,})" for need in needs]))
+    lines += [
+        "",
+        "## What is gained",
+        "",
+        _filled(
+            f"""The share of a step spent computing, with {PER_GPU} pictures per GPU; times the
+            number of GPUs, how much faster than one they train."""
+        ),
+    ]
+    for s in steps:
+        lines += ["", f"`{s.name}`, {s.patch}x{s.patch}:", "", *_head()]
+        for count in GPUS:
+            shares = [share(s, PER_GPU, count, gigabits, rate) for gigabits in GIGABITS]
+            lines.append(_row(count, [f"{100 * value:.0f} %" for value in shares]))
+    return "\n".join([*lines, "", "![both, drawn](scaling.png)", ""])
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), 98, break_on_hyphens=False)
+
+
+def _head() -> list[str]:
+    cells = " | ".join(f"{gigabits} Gbit/s" for gigabits in GIGABITS)
+    return [f"| GPUs | {cells} |", "|---" * (1 + len(GIGABITS)) + "|"]
+
+
+def _row(count: int, cells: Sequence[str]) -> str:
+    return f"| {count} | {' | '.join(cells)} |"
+
+
+def _plot(steps: Sequence[Step], teraflops: float, path: Path) -> None:
+    rate = teraflops * 1e12
+    figure, grid = plt.subplots(
+        len(steps), 2, figsize=(10, 3.6 * len(steps)), layout="constrained", squeeze=False
+    )
+    for (left, right), s in zip(grid, steps, strict=True):
+        for gigabits in GIGABITS:
+            label = f"{gigabits} Gbit/s"
+            needs = [limit(s, count, gigabits, rate) for count in GPUS]
+            left.plot(GPUS, needs, marker=".", label=label)
+            gains = [count * share(s, PER_GPU, count, gigabits, rate) for count in GPUS]
+            right.plot(GPUS, gains, marker=".", label=label)
+        right.plot(GPUS, GPUS, "k:", label="no network")
+        left.set(ylabel="pictures per GPU where the network is the limit")
+        right.set(ylabel=f"times faster, {PER_GPU} pictures per GPU")
+        for axes in (left, right):
+            axes.set(xlabel="GPUs", title=f"{s.name}, {s.patch}x{s.patch}")
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log", base=2)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter("{x:g}")
+            axes.legend(frameon=False)
+            axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
