@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint unit test-arm web serve-web lock clean
+.PHONY: help install train test lint unit test-arm test-beam web serve-web lock lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,9 +53,23 @@ test-arm: install  ## run the TFLite files of MODEL (photo) on an emulated ARM, 
 		$(BIN)/python -m kdae.export --model $(MODEL) --format tflite --out $$folder && \
 		export/mobile/arm/run.sh $$folder/*/tflite $(BIN)/python
 
+.venv-beam/installed: export/beam/requirements.lock pyproject.toml | .venv/installed
+	test -x .venv-beam/bin/python || $(BIN)/python -m venv --without-pip .venv-beam
+	$(BIN)/uv pip install --quiet --python .venv-beam/bin/python -r export/beam/requirements.lock
+	$(BIN)/uv pip install --quiet --python .venv-beam/bin/python --no-deps --editable .
+	touch $@
+
+test-beam: install .venv-beam/installed  ## the Apache Beam pipeline against kdae.denoise, 500 pictures
+	.venv-beam/bin/python -m pytest export/beam
+
 lock: install  ## resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --extra dev --no-emit-index-url --python-version 3.11 \
 		--no-header --upgrade pyproject.toml -o requirements.lock
 
+lock-beam: install  ## resolve export/beam/requirements.lock anew
+	$(BIN)/uv pip compile --quiet --extra beam --no-emit-index-url --python-version 3.11 \
+		--no-header --upgrade pyproject.toml export/beam/requirements.in \
+		-o export/beam/requirements.lock
+
 clean:  ## remove .venv and caches, not runs
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-beam .mypy_cache .pytest_cache .ruff_cache dist

@@ -1,0 +1,260 @@
+"""Denoises archives with Apache Beam: `python export/beam/denoise.py --input IN --output OUT`.
+
+IN and OUT are folders on any file system that Beam knows (local, hdfs://, gs://, s3://, ...).
+OUT gets the pictures as `python -m kdae.denoise` writes them, bit for bit, and
+
+    settings.json      model, digest of the model file, strength: one of each per folder
+    results.jsonl      a line for each picture in its place: file, output, status (done, or
+                       before: by an earlier run), seconds
+    dead-letter.jsonl  a line for each that failed: file, output, reason
+
+A picture is in its place when it is whole: the same command goes on where it was stopped.
+Ends with 0 if all pictures are done, 1 if some failed, 2 if nothing could be begun. Arguments
+that are not listed here go to Beam: --runner, --direct_num_workers, ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io import fileio
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.utils.shared import Shared
+
+import kdae
+from kdae.errors import UserError, run_main
+from kdae.images import IMAGE_SUFFIXES
+from kdae.jobs import Job, writable
+from kdae.manifest import Settings
+from kdae.runs import CARD, DEFAULT_MODEL, MODEL
+from kdae.stream import denoise_file
+
+SETTINGS, RESULTS, DEAD_LETTER = "settings.json", "results", "dead-letter"
+
+# What DirectRunner is when it does not download Prism, a program of Beam's, from the network.
+RUNNER = "FnApiRunner"
+
+Record = dict[str, Any]
+
+
+class Denoise(beam.DoFn):
+    """Denoises one picture after the other, with one model per worker process.
+
+    Takes (output, files that would become it), gives records for `results.jsonl`, and those
+    for `dead-letter.jsonl` under the tag "failed".
+
+    Args:
+        settings: the model is loaded by its name, as `kdae.load` finds it on the worker, or
+            from a run folder on a file system of Beam's; its digest must be the same there.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._shared = Shared()
+
+    def setup(self) -> None:
+        """Loads the model, once per process."""
+        self._denoiser = self._shared.acquire(lambda: _load(self._settings))
+
+    def process(self, element: tuple[str, Iterable[str]]) -> Iterator[Any]:
+        """Makes one output."""
+        output, files = element[0], sorted(set(element[1]))
+        for file in files:
+            record: Record = {"file": file, "output": output}
+            try:
+                if len(files) > 1:
+                    raise UserError(f"{' and '.join(files)} would both be written to {output}")
+                yield record | self._make(file, output)
+            except (UserError, MemoryError, OSError, BeamIOError) as error:
+                reason = " ".join(str(error).split()) or f"{file}: not enough memory"
+                yield beam.pvalue.TaggedOutput("failed", record | {"reason": reason})
+
+    def _make(self, file: str, output: str) -> Record:
+        if FileSystems.exists(output):
+            return {"status": "before", "seconds": 0.0}
+        start = time.perf_counter()
+        # By way of local files, so that the same code reads and writes as in `kdae.denoise`.
+        with tempfile.TemporaryDirectory(prefix="kdae-") as place:
+            folders = [Path(place) / name for name in ("in", "out")]
+            job = Job(*(f / Path(n).name for f, n in zip(folders, (file, output), strict=True)))
+            folders[0].mkdir()
+            _fetch(file, job.source)
+            try:
+                denoise_file(self._denoiser, job, self._settings.strength)
+            except UserError as error:
+                reason = str(error).replace(str(job.source), file)
+                raise UserError(reason.replace(str(job.target), output)) from error
+            _put(job.target, output)
+        return {"status": "done", "seconds": round(time.perf_counter() - start, 3)}
+
+
+def pipeline(root: beam.Pipeline, source: str, output: str, settings: Settings) -> None:
+    """Adds to a pipeline what denoises `source` (a folder or a pattern) into `output`."""
+    pattern = source if _magic(source) < len(source) else FileSystems.join(source, "**")
+    made = (
+        root
+        | "List" >> fileio.MatchFiles(pattern)
+        | "Name" >> beam.FlatMap(lambda found: _named(found.path, source, output))
+        | "Group" >> beam.GroupByKey()
+        | "Denoise" >> beam.ParDo(Denoise(settings)).with_outputs("failed", main="done")
+    )
+    for records, name in ((made.done, RESULTS), (made.failed, DEAD_LETTER)):
+        _ = (
+            records
+            | f"Format {name}" >> beam.Map(json.dumps)
+            | f"Write {name}"
+            >> beam.io.WriteToText(
+                FileSystems.join(output, name),
+                file_name_suffix=".jsonl",
+                num_shards=1,
+                shard_name_template="",
+            )
+        )
+
+
+def claim(output: str, settings: Settings) -> None:
+    """Writes the settings of an output folder, or compares them with those of an earlier run.
+
+    Raises:
+        UserError: if the folder was made by another model or strength, or not by this.
+    """
+    path = FileSystems.join(output, SETTINGS)
+    if FileSystems.exists(path):
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            made = Settings(**json.loads(file.read()))
+        if (made.digest, made.strength) != (settings.digest, settings.strength):
+            raise UserError(f"--output {output}: made by {made}, not by {settings}")
+        return
+    if FileSystems.match([FileSystems.join(output, "**")], [1])[0].metadata_list:
+        raise UserError(f"--output {output}: expected an empty folder or one with {SETTINGS}")
+    with FileSystems.create(path) as file:
+        file.write(json.dumps(dataclasses.asdict(settings), indent=2).encode())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the pipeline and waits for its end."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # what is not ours is Beam's
+    )
+    parser.add_argument("--input", required=True, help="folder, with subfolders, or a pattern")
+    parser.add_argument("--output", required=True, help="folder")
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="M",
+        help=f"run folder, .keras file, or name of a shipped model ({DEFAULT_MODEL})",
+    )
+    parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="(1)")
+    args, rest = parser.parse_known_args(argv)
+    if not 0.0 <= args.strength <= 1.0:
+        raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
+    source, output, model = (
+        name if "://" in name else os.path.abspath(name)
+        for name in (args.input, args.output, args.model)
+    )
+    if not os.path.exists(model) and "://" not in model:
+        model = args.model  # a shipped one
+    settings = _with_model(model, lambda local: Settings.of(local, args.strength))
+    claim(output, dataclasses.replace(settings, model=model))
+    if not any(argument.startswith("--runner") for argument in rest):
+        rest = [*rest, f"--runner={RUNNER}"]
+    with beam.Pipeline(options=PipelineOptions(rest)) as root:
+        pipeline(root, source, output, dataclasses.replace(settings, model=model))
+    done, failed = (
+        _count_lines(FileSystems.join(output, f"{name}.jsonl"))
+        for name in (RESULTS, DEAD_LETTER)
+    )
+    if not done + failed:
+        raise UserError(f"--input {source}: no picture ({' '.join(IMAGE_SUFFIXES)})")
+    more = f"; {DEAD_LETTER}.jsonl says what failed" if failed else ""
+    print(f"{done} of {done + failed} pictures denoised, into {output}{more}")
+    return 1 if failed else 0
+
+
+def _named(path: str, source: str, output: str) -> list[tuple[str, str]]:
+    """(output, file) of a picture; nothing for another file, or one that this wrote."""
+    name = os.path.basename(path)
+    if os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES or name.startswith("."):
+        return []
+    if path.startswith(output.rstrip("/") + "/"):
+        return []
+    # From the folder, or from that of the first wildcard of a pattern.
+    start = source[: _magic(source)]
+    root = start.rstrip("/") if start == source else os.path.dirname(start)
+    relative = path.removeprefix(root).lstrip("/")
+    return [(FileSystems.join(output, *writable(relative).split("/")), path)]
+
+
+def _magic(pattern: str) -> int:
+    """Where the first wildcard is."""
+    return min((pattern.find(sign) for sign in "*?[" if sign in pattern), default=len(pattern))
+
+
+def _with_model(model: str, use: Callable[[str], Any]) -> Any:
+    """Calls `use` with a model that `kdae.load` finds: the same name, or a local copy."""
+    if "://" not in model:
+        return use(model)
+    with tempfile.TemporaryDirectory() as folder:
+        _fetch(FileSystems.join(model, MODEL), Path(folder) / MODEL)
+        _fetch(FileSystems.join(model, CARD), Path(folder) / CARD)
+        return use(folder)
+
+
+def _load(settings: Settings) -> kdae.Denoiser:
+    def checked(local: str) -> kdae.Denoiser:
+        digest = Settings.of(local, settings.strength).digest
+        if digest != settings.digest:
+            raise UserError(
+                f"model {settings.model}: expected {settings.digest}, the worker has {digest}; "
+                f"give all workers the same version of kdae"
+            )
+        return kdae.load(local)
+
+    return _with_model(settings.model, checked)
+
+
+def _fetch(path: str, local: Path) -> None:
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        with local.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+
+
+def _put(local: Path, path: str) -> None:
+    """Copies a file to its place, where it appears whole."""
+    folder, _ = FileSystems.split(path)
+    temporary = FileSystems.join(folder, f".kdae-{uuid.uuid4().hex}.tmp")
+    with local.open("rb") as file:
+        with FileSystems.create(
+            temporary, compression_type=CompressionTypes.UNCOMPRESSED
+        ) as copy:
+            shutil.copyfileobj(file, copy)
+    try:
+        FileSystems.rename([temporary], [path])
+    except BeamIOError:
+        FileSystems.delete([temporary])
+        if not FileSystems.exists(path):  # else another worker was first
+            raise
+
+
+def _count_lines(path: str) -> int:
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
+if __name__ == "__main__":
+    run_main(main)
