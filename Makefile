@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint unit test-arm test-beam web serve-web lock lock-beam clean
+.PHONY: help install train test lint unit test-arm test-beam test-serving web serve-web lock lock-serving lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -62,9 +62,26 @@ test-arm: install  ## run the TFLite files of MODEL (photo) on an emulated ARM, 
 test-beam: install .venv-beam/installed  ## the Apache Beam pipeline against kdae.denoise, 500 pictures
 	.venv-beam/bin/python -m pytest export/beam
 
+SERVING := export/serving/.venv/bin
+$(SERVING)/installed: export/serving/requirements.lock | .venv/installed
+	test -x $(SERVING)/python || $(PYTHON) -m venv export/serving/.venv
+	$(BIN)/uv pip install --quiet --python $(SERVING)/python -r export/serving/requirements.lock
+	touch $@
+
+# Outside `test`, as it takes 25 minutes and a machine that does nothing else.
+test-serving: install $(SERVING)/installed  ## the model behind KServe: client, hostile files, load, memory
+	$(BIN)/pytest -s export/serving
+	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && \
+		$(BIN)/python -m kdae.export --model photo --format savedmodel --out $$folder && \
+		$(SERVING)/python export/serving/load.py $$folder/photo/savedmodel/1
+
 lock: install  ## resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --extra dev --no-emit-index-url --python-version 3.11 \
 		--no-header --upgrade pyproject.toml -o requirements.lock
+
+lock-serving: install  ## resolve export/serving/requirements.lock anew
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --no-header \
+		--upgrade export/serving/requirements.in -o export/serving/requirements.lock
 
 lock-beam: install  ## resolve export/beam/requirements.lock anew
 	$(BIN)/uv pip compile --quiet --extra beam --no-emit-index-url --python-version 3.11 \

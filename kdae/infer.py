@@ -7,9 +7,8 @@ picture, while memory depends on the tile alone.
 """
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +16,7 @@ import tensorflow as tf
 
 from kdae.images import from_float, to_float
 from kdae.runs import load_model
+from kdae.tiles import spans
 
 # Pixels along a side, without context. Larger tiles waste less on context, and need more
 # memory.
@@ -26,34 +26,6 @@ TILE = 512
 FLOAT_RANGE = (-2.0, 3.0)
 
 _SHAPES = "[H, W], [H, W, 1], [H, W, 2] (grey, alpha), [H, W, 3] or [H, W, 4] (RGB, alpha)"
-
-
-class Span(NamedTuple):
-    """One tile along an axis: `start` to `stop`, run with context from `low` to `high`."""
-
-    start: int
-    stop: int
-    low: int
-    high: int
-
-
-def spans(length: int, multiple: int, tile: int, halo: int) -> list[Span]:
-    """Cuts an axis into tiles of nearly equal size, with context.
-
-    Args:
-        length: of the picture, in pixels; it is continued to the next multiple.
-        multiple: what every bound is a multiple of.
-        tile: size of a tile without context; rounded up to a multiple.
-        halo: context on each side, a multiple of `multiple`; cut off where the (continued)
-            picture ends.
-    """
-    units = -(-length // multiple)
-    parts = -(-units // -(-tile // multiple))
-    cuts = [multiple * (units * part // parts) for part in range(parts + 1)]
-    return [
-        Span(start, stop, max(start - halo, 0), min(stop + halo, cuts[-1]))
-        for start, stop in pairwise(cuts)
-    ]
 
 
 class Denoiser:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.abc
+import importlib.util
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -27,6 +32,33 @@ def quiet() -> Iterator[None]:
             raise
         else:
             _restore(saved)
+
+
+class QuietImport(importlib.abc.MetaPathFinder):
+    """In front of `sys.meta_path`: the first import of a package is quiet, whoever makes it.
+
+    Args:
+        name: of the package.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Finds the package where it is, and has its code run inside `quiet`."""
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                with quiet():
+                    run(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
 
 
 def _restore(saved: list[tuple[int, int]]) -> None:

@@ -1,55 +1,25 @@
-"""What lies in `export/`: a client of TF Serving, its settings, the comparison with ARM."""
+"""What lies in `export/`: settings of servers, the READMEs, the comparison with ARM."""
 
-import base64
-import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from kdae.exporters import Job
 from kdae.exporters import savedmodel as exporter
 from kdae.runs import shipped_models
 from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
+from tests.servers import MODEL, Denoise, serving
 
 EXPORT = Path(__file__).parents[1] / "export"
-
-
-class TFServing(BaseHTTPRequestHandler):
-    """The REST form of TF Serving, columns, for one model: what is documented of it."""
-
-    model: Any
-    path_expected = "/v1/models/tiny:predict"
-
-    def do_POST(self) -> None:
-        assert self.path == self.path_expected
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        signature = self.model.signatures[request["signature_name"]]
-        _, wanted = signature.structured_input_signature
-        assert set(request["inputs"]) == set(wanted)  # also those with a default
-        files = [base64.b64decode(item["b64"]) for item in request["inputs"]["image_bytes"]]
-        strength = tf.constant(request["inputs"]["strength"], tf.float32)
-        try:
-            answer = signature(image_bytes=tf.constant(files), strength=strength)
-            data = [{"b64": base64.b64encode(f).decode()} for f in answer["png_bytes"].numpy()]
-            status, body = 200, {"outputs": data}
-        except tf.errors.InvalidArgumentError as error:
-            status, body = 400, {"error": error.message}
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(json.dumps(body, indent=4).encode())
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Says nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -61,66 +31,71 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(served: Path) -> Iterator[str]:
-    TFServing.model = tf.saved_model.load(str(served / "1"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), TFServing) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
+    with serving("rest", Denoise(tf.saved_model.load(str(served / "1")))) as address:
+        yield address
 
 
-def client(folder: Path, server: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(EXPORT / "serving" / "client.py"), "noisy.png", "clean.png"]
-    return subprocess.run(
-        [*command, "--model", "tiny", "--server", server, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
+def test_the_curl_of_the_readme(server: str, tmp_path: Path) -> None:
+    text = (EXPORT / "serving" / "README.md").read_text()
+    (command,) = (
+        block for block in re.findall(r"```sh\n(.*?)```", text, re.S) if "curl" in block
     )
-
-
-def test_the_client_denoises_a_file(server: str, tmp_path: Path) -> None:
+    command = command.replace("http://127.0.0.1:8501", server).replace("photo", MODEL)
     picture = noise_image(20, 30, 3)
-    (tmp_path / "noisy.png").write_bytes(tf.io.encode_png(picture).numpy())
-    for strength in (1.0, 0.5):
-        done = client(tmp_path, server, "--strength", str(strength))
-        assert done.returncode == 0, done.stderr
-        answer = tf.io.decode_png((tmp_path / "clean.png").read_bytes()).numpy().astype(int)
-        expected = tiny_denoiser(3).denoise(picture, strength)
-        assert np.abs(answer - expected).max() <= 1
-
-
-def test_the_client_says_why_not(server: str, tmp_path: Path) -> None:
-    (tmp_path / "noisy.png").write_text("not a picture")
-    done = client(tmp_path, server)
-    assert done.returncode == 1 and "expected a PNG or JPEG file" in done.stderr
-    assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
-    done = client(tmp_path, "http://127.0.0.1:1")
-    assert done.returncode == 1 and "Connection refused" in done.stderr
-    assert not (tmp_path / "clean.png").exists()
+    (tmp_path / "noisy.jpg").write_bytes(tf.io.encode_png(picture).numpy())
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    answer = tf.io.decode_png((tmp_path / "clean.png").read_bytes()).numpy().astype(int)
+    assert np.abs(answer - tiny_denoiser(3).denoise(picture)).max() <= 1
 
 
 def test_the_python_of_the_readme(
-    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (EXPORT / "serving" / "README.md").read_text()
+    asking, loading = re.findall(r"```python\n(.*?)```", text, re.S)
+    picture = noise_image(20, 30, 3)
+    file = tf.io.encode_png(picture).numpy()
+    names = {"pixels": picture, "jpeg": file}
+    exec(asking.replace("http://127.0.0.1:8501", server).replace("photo", MODEL), names)
+    assert np.abs(names["clean"].astype(int) - tiny_denoiser(3).denoise(picture)).max() <= 1
+    half = tf.io.decode_png(names["file"]).numpy().astype(int)
+    assert np.abs(half - tiny_denoiser(3).denoise(picture, 0.5)).max() <= 1
     (tmp_path / "exports" / "photo").mkdir(parents=True)
     (tmp_path / "exports" / "photo" / "savedmodel").symlink_to(served)
-    picture = noise_image(20, 30, 3)
-    (tmp_path / "noisy.jpg").write_bytes(tf.io.encode_png(picture).numpy())
+    (tmp_path / "noisy.jpg").write_bytes(file)
     monkeypatch.chdir(tmp_path)
-    exec(text.split("```python\n")[1].split("```")[0], {})
+    exec(loading, {})
     answer = tf.io.decode_png(Path("clean.png").read_bytes()).numpy().astype(int)
     assert np.abs(answer - tiny_denoiser(3).denoise(picture)).max() <= 1
 
 
 def test_served_models_are_shipped_and_mounted() -> None:
     text = (EXPORT / "serving" / "models.config").read_text()
-    found = re.findall(r'config { name: "(\w+)" base_path: "/models/(\w+)/savedmodel"', text)
-    assert found and {name for pair in found for name in pair} <= set(shipped_models())
+    models = text_format.Parse(text, ModelServerConfig()).model_config_list.config
+    assert {model.name for model in models} == set(shipped_models())
+    for model in models:
+        assert model.base_path == f"/models/{model.name}/savedmodel"
+        assert model.model_platform == "tensorflow"
     compose = yaml.safe_load((EXPORT / "serving" / "compose.yaml").read_text())
     service = compose["services"]["kdae"]
-    assert "../../exports:/models:ro" in service["volumes"]
+    mounted = dict(volume.split(":")[:2] for volume in service["volumes"])
+    assert mounted.pop("../../exports") == "/models"
+    assert all((EXPORT / "serving" / name).is_file() for name in mounted)
+    options = {option.partition("=")[2] for option in service["command"]} - {""}
+    assert options == set(mounted.values())
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_the_health_check(server: str) -> None:
+    compose = yaml.safe_load((EXPORT / "serving" / "compose.yaml").read_text())
+    _, *command = compose["services"]["kdae"]["healthcheck"]["test"]
+    script = command.pop().replace("8501", server.rpartition(":")[2])
+
+    def status(model: str) -> int:
+        return subprocess.run([*command, script.replace("photo", model)]).returncode
+
+    assert status(MODEL) == 0
+    assert status("other") != 0
 
 
 def test_the_comparison_on_arm_can_fail(tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kdae.infer import Denoiser, Span, load, spans
+from kdae.infer import Denoiser, load
 from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model, tiny_run
 
 
@@ -14,28 +13,6 @@ def whole(image: np.ndarray) -> np.ndarray:
     padding = [(0, -height % 4), (0, -width % 4), (0, 0)]
     padded = np.pad(image.astype(np.float32), padding, "reflect")
     return tiny_model(channels)(padded[None]).numpy()[0, :height, :width]
-
-
-def test_spans_by_hand() -> None:
-    # 10 pixels become 12 = 3 units of 4; tiles of at most 8 make 2 parts: 4 and 8.
-    assert spans(10, 4, 8, 4) == [Span(0, 4, 0, 8), Span(4, 12, 0, 12)]
-    assert spans(1, 8, 512, 56) == [Span(0, 8, 0, 8)]
-    assert spans(32, 8, 9, 8) == [Span(0, 16, 0, 24), Span(16, 32, 8, 32)]
-
-
-@pytest.mark.parametrize("length", [1, 7, 8, 63, 64, 65, 1000])
-@pytest.mark.parametrize("tile", [1, 8, 20, 64, 5000])
-def test_spans_cover_the_axis_once(length: int, tile: int) -> None:
-    cut = spans(length, 8, tile, 24)
-    assert cut[0].start == 0
-    assert 0 <= cut[-1].stop - length < 8
-    assert all(a.stop == b.start for a, b in pairwise(cut))
-    limit = -(-tile // 8) * 8
-    for span in cut:
-        assert 0 < span.stop - span.start <= limit
-        assert all(bound % 8 == 0 for bound in span)
-        assert span.low == max(span.start - 24, 0)
-        assert span.high == min(span.stop + 24, cut[-1].stop)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

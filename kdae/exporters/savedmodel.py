@@ -1,7 +1,7 @@
 """SavedModel for servers: pictures of any size in, pictures of that size out.
 
     savedmodel/1/saved_model.pb, variables/    version 1, as TF Serving names its folders
-                 assets.extra/model-card.json
+                 assets.extra/model-card.json, tf_serving_warmup_requests
 
 `serving_default`  image: float32 [N, H, W, C] in [0, 1]
                    -> denoised: the same shape, clipped to [0, 1]
@@ -27,6 +27,7 @@ from kdae.exporters import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
 from kdae.exporters.exchange import run_script
 from kdae.exporters.graph import reflected, save_graph
 from kdae.exporters.pictures import decode, encode
+from kdae.exporters.warmup import write_warmup
 from kdae.runs import CARD, write_card
 
 REQUIRES: dict[str, str] = {}
@@ -167,6 +168,7 @@ def export(job: Job) -> list[Artifact]:
     extra = folder / "assets.extra"
     extra.mkdir()
     write_card(dict(job.card), extra / CARD)
+    write_warmup(extra, job.name, service.channels)
     return [
         Artifact("float32", folder, Bounds(FLOAT32_BOUND), signature="serving_default"),
         # What comes out there is rounded to 8 bits, so up to half a level off.

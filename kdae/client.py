@@ -1,0 +1,242 @@
+"""Has a server denoise a picture: `python -m kdae.client PICTURE -o OUT --server URL`.
+
+The server runs the exported SavedModel: TF Serving or KServe (`export/serving/`). A large
+picture is sent in tiles with as much context as the network sees, several at a time: the
+result is that of the whole picture, and no request keeps the server from others for long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kdae import eight_bit, sixteen_bit
+from kdae.errors import UserError, run_main
+from kdae.images import MAX_PIXELS, read_image, write_image
+from kdae.tiles import Span, spans
+from kdae.transports import Transport, Unavailable, connect
+
+SERVER = "http://127.0.0.1:8501"
+MODEL = "photo"
+TIMEOUT = 60.0  # seconds, of one request
+RETRIES = 6
+TILE = 1024  # pixels along a side, without context
+PARALLEL = 4  # tiles under way
+
+_WAIT, _LONGEST_WAIT = 0.25, 10.0  # seconds, before the first new try and at most
+
+
+class Client:
+    """A model on a server, ready for pictures; may be used by several threads.
+
+    Args:
+        server: `http://` or `https://` (REST of TF Serving and KServe), `tfserving://` or
+            `kserve://` (gRPC), and HOST:PORT.
+        model: its name on the server.
+        card: the model card, which says how much context a tile needs; by default that of
+            the shipped model of this name. Pictures of one tile do without.
+        timeout: seconds to wait for one answer.
+        retries: how often a server that is busy or not there is asked again, after pauses
+            that double from a quarter of a second to 10 seconds, or as long as it asks for.
+
+    Raises:
+        UserError: for a server that is no such address, or when a package is missing.
+    """
+
+    def __init__(
+        self,
+        server: str = SERVER,
+        model: str = MODEL,
+        *,
+        card: Mapping[str, Any] | None = None,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+    ) -> None:
+        self.server, self.model = server, model
+        self.card = card if card is not None else shipped_card(model)
+        self.timeout, self.retries = timeout, retries
+        self._send: Transport = connect(server, model)
+
+    def denoise_file(self, file: bytes, strength: float = 1.0) -> bytes:
+        """Has one PNG or JPEG file denoised, whole; returns a PNG file.
+
+        Args:
+            file: PNG or JPEG, as large as the server allows.
+            strength: 0 gives the noisy picture back, 1 the denoised one.
+
+        Raises:
+            UserError: the server refuses it, or cannot be reached.
+        """
+        for tried in range(self.retries + 1):
+            try:
+                return self._send(file, strength, self.timeout)
+            except Unavailable as error:
+                if tried == self.retries:
+                    raise UserError(
+                        f"--server {self.server}: {error}; asked {tried + 1} times"
+                    ) from None
+                # Spread, so that many clients do not come back at once.
+                pause = min(_WAIT * 2**tried, _LONGEST_WAIT) * random.uniform(0.5, 1.0)
+                time.sleep(pause if error.after is None else max(pause, error.after))
+        raise AssertionError("unreachable")
+
+    def denoise(
+        self,
+        pixels: np.ndarray,
+        strength: float = 1.0,
+        *,
+        tile: int = TILE,
+    ) -> np.ndarray:
+        """Has a picture of any size denoised, in tiles where it is large.
+
+        Args:
+            pixels: [H, W, C] uint8 or uint16, C = 1 (grey) or 3 (RGB).
+            strength: 0 gives the noisy picture back, 1 the denoised one.
+            tile: side of the tiles in pixels; the result does not depend on it.
+
+        Returns:
+            An array of the same shape and dtype.
+
+        Raises:
+            UserError: the server refuses it or cannot be reached, or the picture needs tiles
+                and there is no card.
+            ValueError: naming the argument, what was expected and what came.
+        """
+        if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or pixels.size == 0:
+            raise ValueError(
+                f"pixels: expected [H, W, 1] or [H, W, 3], got {list(pixels.shape)}"
+            )
+        if pixels.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"pixels: expected uint8 or uint16, got {pixels.dtype}")
+        if not 0.0 <= strength <= 1.0:
+            raise ValueError(f"strength: expected 0 to 1, got {strength!r}")
+        if max(pixels.shape[:2]) <= tile:
+            multiple, halo = 1, 0
+        elif self.card is None:
+            raise UserError(
+                f"--card: {self.model} is no shipped model, so tell where its model-card.json "
+                f"is: pictures of more than {tile} pixels along a side are sent in tiles"
+            )
+        else:
+            multiple = int(self.card["size_multiple"])
+            halo = max(int(self.card["halo"]), multiple)
+        rows, columns = (spans(length, multiple, tile, halo) for length in pixels.shape[:2])
+        out = np.empty_like(pixels)
+
+        def run(place: tuple[Span, Span]) -> None:
+            row, column = place
+            noisy = pixels[row.low : row.high, column.low : column.high]
+            clean = decode(self.denoise_file(encode(noisy), strength))
+            if clean.shape != noisy.shape or clean.dtype != noisy.dtype:
+                raise UserError(
+                    f"--server {self.server}: sent a picture of {list(noisy.shape)} "
+                    f"{noisy.dtype}, got one of {list(clean.shape)} {clean.dtype}"
+                )
+            target = out[row.start : row.stop, column.start : column.stop]
+            height, width = target.shape[:2]
+            top, left = row.start - row.low, column.start - column.low
+            target[:] = clean[top : top + height, left : left + width]
+
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            tiles = [pool.submit(run, (row, column)) for row in rows for column in columns]
+            try:
+                for each in tiles:
+                    each.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return out
+
+
+def shipped_card(model: str) -> dict[str, Any] | None:
+    """The card of a shipped model, or None."""
+    file = resources.files("kdae") / "weights" / f"{Path(model).name}.json"
+    return read_card(Path(str(file))) if file.is_file() else None
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """What a model card says of context.
+
+    Raises:
+        UserError: the file is missing or no model card.
+    """
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return {name: int(card[name]) for name in ("size_multiple", "halo")}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(f"--card {path}: not a model card ({error})") from error
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    """Encodes [H, W, 1 or 3] uint8 or uint16 as a PNG file."""
+    if pixels.dtype == np.uint16:
+        return sixteen_bit.encode_png(pixels, None)
+    file = io.BytesIO()
+    eight_bit.write(file, ".png", np.ascontiguousarray(pixels), None)
+    return file.getvalue()
+
+
+def decode(file: bytes) -> np.ndarray:
+    """Decodes a PNG file to [H, W, C] uint8 or uint16.
+
+    Raises:
+        UserError: it is none, or broken.
+    """
+    try:
+        return eight_bit.read(io.BytesIO(file), file[:26], MAX_PIXELS)[0]
+    except Exception as error:  # decoders raise whatever they stumble over
+        raise UserError(f"the server's answer is no picture ({error})") from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kdae.client",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("picture", help="PNG, JPEG, TIFF, WebP, BMP or GIF")
+    parser.add_argument("-o", "--out", required=True, help="where to; any of these but GIF")
+    parser.add_argument(
+        "--server",
+        default=SERVER,
+        metavar="URL",
+        help="http(s):// (TF Serving, KServe), tfserving:// or kserve:// (their gRPC) and "
+        f"HOST:PORT ({SERVER})",
+    )
+    parser.add_argument("--model", default=MODEL, help=f"its name on the server ({MODEL})")
+    parser.add_argument("--card", type=Path, metavar="FILE", help="of a model of your own")
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="0..1", help="of the denoising (1)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT,
+        metavar="S",
+        help=f"of a request ({TIMEOUT:g})",
+    )
+    args = parser.parse_args(argv)
+    if not 0.0 <= args.strength <= 1.0:
+        raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
+    card = read_card(args.card) if args.card else None
+    client = Client(args.server, args.model, card=card, timeout=args.timeout)
+    picture = read_image(args.picture)
+    clean = client.denoise(picture.pixels, args.strength)
+    write_image(args.out, dataclasses.replace(picture, pixels=clean))
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)
