@@ -55,11 +55,16 @@ class NoiseConfig:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Which random flips and turns follow the random crop, each with even odds."""
+    """The random crop, and which flips and turns follow it, each with even odds.
+
+    Of so many random `windows` of a picture the one with the most detail is trained on:
+    smooth ones are plentiful and easy.
+    """
 
     flip_left_right: bool = True
     flip_up_down: bool = True
     quarter_turns: bool = True
+    windows: int = 1
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,9 @@ class TrainConfig:
 
     `decay` is the factor of the `step` and `exponential` schedules over `decay_steps`;
     `weight_decay` the scale of the L2 kernel regularizers; `decoupled_decay` that of
-    AdamW and Muon, which shrink the weights beside the gradient.
+    AdamW and Muon, which shrink the weights beside the gradient. In the last share
+    `eight_bits` of the steps tensors are rounded to 8 bits, as phones calculate, so that
+    the filters learn to bear it.
     """
 
     steps: int = 3000
@@ -120,6 +127,7 @@ class TrainConfig:
     ema: float = 0.999
     weight_decay: float = 0.0
     decoupled_decay: float = 0.0
+    eight_bits: float = 0.0
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
     init: str | None = None
     seed: int = 0
@@ -220,9 +228,11 @@ def _check(config: Config) -> None:
         ("noise.quantize", 0 <= config.noise.quantize <= 1, "a probability in [0, 1]"),
         ("loss", config.loss.l1 >= 0 and config.loss.l2 >= 0, "weights of at least 0"),
         ("loss", config.loss.l1 + config.loss.l2 > 0, "l1 or l2 above 0"),
+        ("augment.windows", config.augment.windows > 0, "at least 1"),
         ("data.train_on", bool(config.data.train_on), "train, validation or both"),
         ("data.limit", config.data.limit is None or config.data.limit > 0, "at least 1"),
         ("validation.limit", config.validation.limit > 0, "at least 1"),
+        ("train.eight_bits", 0 <= train.eight_bits <= 1, "a share in [0, 1]"),
         ("train.ema", 0 <= train.ema < 1, "a number in [0, 1)"),
         ("train.momentum", 0 <= train.momentum < 1, "a number in [0, 1)"),
         ("train.decay", 0 < train.decay <= 1, "a factor in (0, 1]"),

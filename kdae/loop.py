@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from kdae.config import Config
 from kdae.errors import UserError
-from kdae.pipeline import training_batches
+from kdae.pipeline import training_batches, validation_batches
 from kdae.record import Record
+from kdae.rounding import choose_ranges, rounded_layers
 from kdae.sources import Pictures
 from kdae.step import State, build_step
 from kdae.workers import Workers
@@ -69,7 +70,7 @@ class Loop:
 
     def _loop(self) -> None:
         config, state = self.config.train, self.state
-        step_function = build_step(self.config, state, self.strategy)
+        step_function, rounded = None, round(config.steps * (1 - config.eight_bits))
         batches = self._batches()
         terms: list[tuple[float, float]] = []
         done, silent = int(state.step.numpy()), None if self.record else True
@@ -78,6 +79,8 @@ class Loop:
                 with self.workers.together():
                     batch_size, batch = next(batches)
                     start = time.perf_counter()
+                    if step_function is None or step - 1 == rounded:
+                        step_function = self._step_function(eight_bits=step > rounded)
                     data, penalty = (float(term) for term in step_function(batch))
                     state.seconds.assign_add(time.perf_counter() - start)
                 if not np.isfinite(data + penalty):
@@ -99,6 +102,19 @@ class Loop:
                     pictures_per_s=f"{rate * batch_size:.0f}",
                     refresh=False,
                 )
+
+    def _step_function(self, eight_bits: bool) -> Any:
+        """How a step is taken from here on; the ranges of 8 bits are chosen once."""
+        if eight_bits and not np.any(self.state.ranges):
+            examples = validation_batches(
+                self.pictures, self.config.noise.kind, patch=self.config.validation.patch,
+                seed=self.config.train.seed, limit=self.config.validation.limit,
+                multiple=2 ** len(self.config.model.widths),
+            )  # fmt: skip
+            noisy = [np.clip(noisy[0], 0, 1) for noisy, _ in examples]
+            ranges = choose_ranges(self.state.averaged, noisy)
+            self.state.ranges.assign(list(map(ranges.get, rounded_layers(self.state.model))))
+        return build_step(self.config, self.state, self.strategy, eight_bits=eight_bits)
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
         """(global batch size, batch) for every step that is left, through all stages."""

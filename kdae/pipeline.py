@@ -36,12 +36,13 @@ def training_batches(
     """The batches of the given steps.
 
     Pictures are drawn in proportion to their area, so that every place is as likely as
-    any other. Pairs keep their own noise: crops and flips apply to both alike.
+    any other; of several windows of it the one with the most detail is taken. Pairs keep
+    their own noise: crops and flips apply to both alike.
 
     Args:
         pictures: from `kdae.sources`.
         noise: what is put on clean pictures; not used for pairs.
-        flips: which flips and turns.
+        flips: how many windows to choose from, which flips and turns.
         batch: examples per step.
         patch: side of the square crop in pixels.
         seed: of the run.
@@ -129,10 +130,15 @@ def _example_maker(
         if wanted
     ]
 
-    def read(index: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        # Only the window is read and made float: a picture may be large, or on disk.
-        window = [layer[index][y : y + patch, x : x + patch] for layer in layers]
-        return np.concatenate([to_float(part) for part in window], axis=-1)
+    def read(index: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+        # Only the windows are read and made float: a picture may be large, or on disk.
+        windows = [
+            [to_float(layer[index][y : y + patch, x : x + patch]) for layer in layers]
+            for y, x in zip(ys, xs, strict=True)
+        ]
+        # The last is the clean one of a pair.
+        chosen = max(windows, key=lambda window: _detail(window[-1]))
+        return np.concatenate(chosen, axis=-1)
 
     def example(number: tf.Tensor) -> Example:
         key = tf.stack([tf.constant(seed, tf.int64), number // batch])
@@ -142,8 +148,12 @@ def _example_maker(
         index = tf.searchsorted(shares, draw[tf.newaxis], side="right")[0]
         index = tf.minimum(index, len(areas) - 1)
         size = sizes_tensor[index]
-        y, x = augment.crop_offset(seeds[1], size[0], size[1], patch)
-        image = tf.numpy_function(read, [index, y, x], tf.float32, stateful=False)
+        corners = [
+            augment.crop_offset(own, size[0], size[1], patch)
+            for own in tf.unstack(tf.random.split(seeds[1], flips.windows))
+        ]
+        ys, xs = zip(*corners, strict=True)
+        image = tf.numpy_function(read, [index, ys, xs], tf.float32, stateful=False)
         image = tf.ensure_shape(image, [patch, patch, channels * len(layers)])
         for op, own in zip(steps, seeds[4:], strict=True):
             image = op(image, own)
@@ -153,3 +163,10 @@ def _example_maker(
         return quantize(noisy, seeds[3], noise.quantize), image
 
     return example
+
+
+def _detail(window: np.ndarray) -> float:
+    """Mean size of what the four neighbours do not tell of a pixel."""
+    middle = 4 * window[1:-1, 1:-1]
+    neighbours = window[:-2, 1:-1] + window[2:, 1:-1] + window[1:-1, :-2] + window[1:-1, 2:]
+    return float(np.abs(middle - neighbours).mean())

@@ -18,6 +18,7 @@ from kdae.config import Config
 from kdae.losses import l1_l2
 from kdae.metrics import psnr
 from kdae.model import build_denoiser
+from kdae.rounding import rounded_layers, with_ranges
 from kdae.schedules import build_optimizer
 
 
@@ -32,6 +33,8 @@ class State:
         optimizer: with its moments.
         step: int64 scalar variable, the steps taken.
         seconds: float64 scalar variable, time spent training, over all sittings.
+        ranges: float32 [n, 2] variable, lowest and highest value of each of the model's
+            `rounded_layers`, all 0 before training in 8 bits begins.
     """
 
     model: keras.Model
@@ -39,11 +42,12 @@ class State:
     optimizer: keras.optimizers.Optimizer
     step: tf.Variable
     seconds: tf.Variable
+    ranges: tf.Variable
 
     def variables(self) -> list[tf.Variable]:
         """All of it."""
         kept = [*self.model.variables, *self.averaged.variables, *self.optimizer.variables]
-        return [*(variable.value for variable in kept), self.step, self.seconds]
+        return [*(variable.value for variable in kept), self.step, self.seconds, self.ranges]
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """What a resumed run needs to go on bit for bit."""
@@ -53,6 +57,7 @@ class State:
             optimizer=[v.value for v in self.optimizer.variables],
             step=self.step,
             seconds=self.seconds,
+            ranges=self.ranges,
         )
 
 
@@ -79,14 +84,25 @@ def build_state(config: Config, strategy: tf.distribute.Strategy) -> State:
         optimizer.build(model.trainable_variables)
         step = tf.Variable(0, dtype=tf.int64, trainable=False)
         seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        ranges = tf.Variable(tf.zeros([len(rounded_layers(model)), 2]), trainable=False)
     averaged.set_weights(model.get_weights())
-    return State(model, averaged, optimizer, step, seconds)
+    return State(model, averaged, optimizer, step, seconds, ranges)
 
 
 def build_step(
-    config: Config, state: State, strategy: tf.distribute.Strategy
+    config: Config,
+    state: State,
+    strategy: tf.distribute.Strategy,
+    *,
+    eight_bits: bool = False,
 ) -> Callable[[Any], tuple[tf.Tensor, tf.Tensor]]:
     """The function that takes one step.
+
+    Args:
+        config: the whole run.
+        state: what is trained.
+        strategy: the devices.
+        eight_bits: round tensors to 8 bits within `state.ranges`.
 
     Returns:
         A function of a (distributed) batch (noisy, clean) that updates `state` and returns
@@ -97,9 +113,16 @@ def build_step(
     loss, model, optimizer = config.loss, state.model, state.optimizer
     scale = getattr(optimizer, "scale_loss", lambda value: value)
 
+    def forward(noisy: tf.Tensor) -> tf.Tensor:
+        if not eight_bits:
+            return model(noisy, training=True)
+        bounds = (tf.unstack(pair) for pair in tf.unstack(state.ranges))
+        ranges = dict(zip(rounded_layers(model), bounds, strict=True))
+        return with_ranges(model, ranges, whole=False)(noisy)
+
     def replica_step(noisy: tf.Tensor, clean: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            restored = model(noisy, training=True)
+            restored = forward(noisy)
             data = tf.reduce_mean(l1_l2(clean, restored, loss.l1, loss.l2, loss.reduction))
             penalty = tf.add_n(model.losses) if model.losses else tf.zeros([])
             scaled = scale(data + penalty)

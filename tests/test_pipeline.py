@@ -55,6 +55,24 @@ def test_shape_range_and_noise() -> None:
     assert noisy.min() < 0  # not clipped
 
 
+def test_of_several_windows_the_one_with_the_most_detail_is_taken() -> None:
+    # Flat but for one corner: a random window seldom sees it, the best of many often.
+    photo = np.full((64, 64, 3), 128, np.uint8)
+    photo[:16, :16] = RNG.integers(0, 256, (16, 16, 3))
+
+    def share(windows: int, data: Pictures) -> float:
+        flips = AugmentConfig(windows=windows)
+        crops = [clean for _, clean in batches(range(20), data=data, flips=flips, noise=CLEAN)]
+        return float(np.mean([image.std() > 0.01 for image in np.concatenate(crops)]))
+
+    one = pictures([photo])
+    assert share(1, one) < 0.5 < 0.9 < share(16, one)
+    # Of pairs the clean partner decides: noise is not detail.
+    noisy = RNG.integers(0, 256, photo.shape, np.uint8)
+    pair = batches(range(20), data=pictures([photo], [noisy]), flips=AugmentConfig(windows=16))
+    assert np.mean([clean.std() > 0.01 for _, cleans in pair for clean in cleans]) > 0.9
+
+
 def test_parallelism_does_not_change_a_bit() -> None:
     assert same(batches(range(6), parallel=1), batches(range(6), parallel=4))
 

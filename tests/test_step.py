@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kdae.config import Config, LossConfig, ModelConfig, TrainConfig
 from kdae.losses import l1_l2
+from kdae.rounding import choose_ranges, rounded_layers, with_ranges
 from kdae.step import build_state, build_step, resolve_precision, validate
 
 RNG = np.random.default_rng(0)
@@ -69,6 +70,30 @@ def test_two_steps_in_mixed_precision_on_a_cpu() -> None:
     assert {term.dtype for term in step((NOISY, CLEAN))} == {tf.float32}
     assert all(np.isfinite(w).all() for w in state.model.get_weights())
     assert terms[1] != terms[0]
+
+
+def test_training_in_eight_bits_trains_what_bears_them() -> None:
+    strategy = tf.distribute.get_strategy()
+    settings = config(optimizer="adam", learning_rate=1e-3, warmup=0)
+    state = build_state(settings, strategy)
+    whole = build_step(settings, state, strategy)
+    for _ in range(60):
+        whole((NOISY, CLEAN))
+    # Coarse on purpose, so that rounding shows in the loss of so small a network.
+    ranges = choose_ranges(state.averaged, [np.clip(image, 0, 1) for image in NOISY.numpy()])
+    coarse = {name: (3 * low, 3 * high) for name, (low, high) in ranges.items()}
+    state.ranges.assign([coarse[name] for name in rounded_layers(state.model)])
+
+    def loss() -> float:
+        rounded = with_ranges(state.averaged, coarse, whole=False)(NOISY)
+        return float(tf.reduce_mean(tf.abs(rounded - CLEAN)))
+
+    before, step = loss(), build_step(settings, state, strategy, eight_bits=True)
+    first = float(step((NOISY, CLEAN))[0])
+    assert first != pytest.approx(float(whole((NOISY, CLEAN))[0]), rel=1e-4)
+    for _ in range(60):
+        step((NOISY, CLEAN))
+    assert loss() < before
 
 
 def test_auto_precision_without_a_gpu() -> None:

@@ -37,7 +37,7 @@ def settings(photos: Path, **train: object) -> dict[str, dict[str, object]]:
     base: dict[str, object] = {
         "steps": STEPS, "batch": 4, "patch": 16, "warmup": 2, "learning_rate": 0.03,
         "ema": 0.9, "weight_decay": 1e-6, "validate_every": 8, "checkpoint_every": 4,
-        "grow": [{"at": 0.5, "batch": 2, "patch": 24}],
+        "grow": [{"at": 0.5, "batch": 2, "patch": 24}], "eight_bits": 0.75,
     }  # fmt: skip
     return {
         "data": {"source": str(photos)},
@@ -125,8 +125,8 @@ def test_ctrl_c_saves_everything(
     out = tmp_path / "stopped"
     real = loop.build_step
 
-    def interrupted(*args: object) -> object:
-        function = real(*args)  # type: ignore[arg-type]
+    def interrupted(*args: object, **kw: bool) -> object:
+        function = real(*args, **kw)  # type: ignore[arg-type]
         taken = 0
 
         def step_function(batch: object) -> object:

@@ -28,11 +28,11 @@ import numpy as np
 import tensorflow as tf
 
 from kdae.exporters import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
-from kdae.exporters.calibrate import choose_ranges, with_ranges
 from kdae.exporters.exchange import REPEATS
 from kdae.exporters.graph import save_graph
 from kdae.exporters.photographs import calibration_pictures
 from kdae.quiet import quiet
+from kdae.rounding import choose_ranges, with_ranges
 
 REQUIRES = {"ai_edge_litert": "pip install 'kdae[tflite]'"}
 SIGNATURE = "denoise"

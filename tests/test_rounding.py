@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kdae.exporters.calibrate import best_range, choose_ranges, walk, with_ranges
+from kdae.rounding import best_range, choose_ranges, walk, with_ranges
 from tests.helpers import noise_image, tiny_model
 
 
@@ -18,20 +18,29 @@ def test_long_tails_are_cut_where_theory_says() -> None:
     # Banner et al., section 3.1: of a Laplace distribution with b = 1, 8 bits serve best
     # up to 9.89. The search takes steps of 5% of the largest value, 13 or so.
     values = np.random.default_rng(0).laplace(0, 1, 300_000).astype(np.float32)
-    low, high = best_range(values)
+    low, high = best_range(values[np.newaxis])
     assert low == pytest.approx(-9.89, abs=1.0) and high == pytest.approx(9.89, abs=1.0)
     assert error(values, low, high) < 0.8 * error(values, values.min(), values.max())
 
 
 def test_even_values_keep_their_whole_range() -> None:
-    values = np.linspace(0, 2, 4097, dtype=np.float32)
+    values = np.linspace(0, 2, 4097, dtype=np.float32)[np.newaxis]
     assert best_range(values) == (0.0, 2.0)
     low, high = best_range(values - 1)
     assert (low, high) == (-1.0, 1.0)
 
 
+def test_where_there_is_little_noise_little_error_is_allowed() -> None:
+    # A weak and a strong photograph alike but for scale: alone, the strong one wants a wide
+    # range; beside it the weak one, whose errors weigh more, pulls the range in.
+    values = np.random.default_rng(0).laplace(0, 1, (1, 50_000)).astype(np.float32)
+    both = np.concatenate([values / 20, values])
+    width = np.diff(best_range(both))[0]
+    assert np.diff(best_range(values / 20))[0] < width < np.diff(best_range(values))[0]
+
+
 def test_filters_that_never_fire_get_a_range() -> None:
-    assert best_range(np.zeros(100, np.float32)) == (0.0, 1.0)
+    assert best_range(np.zeros((1, 100), np.float32)) == (0.0, 1.0)
 
 
 def test_layers_with_a_range_of_their_own() -> None:
@@ -43,6 +52,32 @@ def test_layers_with_a_range_of_their_own() -> None:
     assert ranges["denoised"] == (0.0, 1.0)
     assert ranges["encoder0_block0_relu"][0] == 0.0
     assert all(low <= 0.0 <= high for low, high in ranges.values())
+
+
+def test_what_is_added_shares_a_range() -> None:
+    ranges = choose_ranges(tiny_model(3), [noise_image(16, 16, 3, dtype=np.float32)])
+    fine = {"down0_conv", "encoder0_block0_conv2", "encoder0_block0_add", "up0_conv", "skip0"}
+    assert len({ranges[name] for name in fine}) == 1
+    coarse = {"down1_conv", "encoder1_block0_conv2", "encoder1_block0_add"}
+    assert len({ranges[name] for name in coarse}) == 1
+    assert ranges["down0_conv"] != ranges["down1_conv"]
+    assert ranges["head_conv"] != ranges["denoised"] == (0.0, 1.0)
+
+
+def test_a_sum_on_the_levels_of_its_parts_is_exact() -> None:
+    steps = tf.constant(np.random.default_rng(0).integers(-60, 60, (2, 500)), tf.float32)
+    one, two = steps[0] * (2 / 255), steps[1] * (2 / 255)
+    total = tf.quantization.fake_quant_with_min_max_vars(one + two, -1.0, 1.0)
+    np.testing.assert_allclose(total, one + two, atol=1e-6)
+
+
+def test_in_training_the_ends_stay_as_they_are() -> None:
+    model = tiny_model(3)
+    picture = tf.constant(noise_image(1, 16, 16, 3, dtype=np.float32)) * 3 - 1
+    ranges = choose_ranges(model, [picture[0].numpy()])
+    inner = with_ranges(model, ranges, whole=False)(picture).numpy()
+    assert inner.min() < 0 and inner.max() > 1
+    assert 0 < np.abs(inner - model(picture, training=False).numpy()).max() < 0.5
 
 
 def test_the_graph_is_the_model_in_steps_of_its_ranges() -> None:
