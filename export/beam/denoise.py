@@ -134,7 +134,11 @@ def claim(output: str, settings: Settings) -> None:
     path = FileSystems.join(output, SETTINGS)
     if FileSystems.exists(path):
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            made = Settings(**json.loads(file.read()))
+            text = file.read()
+        try:
+            made = Settings(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}: not written by this pipeline ({error})") from error
         if (made.digest, made.strength) != (settings.digest, settings.strength):
             raise UserError(f"--output {output}: made by {made}, not by {settings}")
         return

@@ -213,6 +213,9 @@ def test_the_same_command_goes_on(tmp_path: Path, model: str) -> None:
         UserError, match=r"made by .*run \(\w+\) at strength 1.0, not by .* 0.5"
     ):
         denoise.main([*arguments, "--strength", "0.5"])
+    (out / "settings.json").write_text("{}")
+    with pytest.raises(UserError, match=r"settings\.json: not written by this pipeline"):
+        denoise.main(arguments)
     (out / "settings.json").unlink()
     with pytest.raises(UserError, match=r"expected an empty folder or one with settings\.json"):
         denoise.main(arguments)
