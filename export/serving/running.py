@@ -13,7 +13,7 @@ from types import TracebackType
 
 HERE = Path(__file__).parent
 PYTHON = HERE / ".venv" / "bin" / "python"
-START_SECONDS = 120
+START_SECONDS = 600
 
 
 class Server:

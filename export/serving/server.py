@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import logging
 import os
+import warnings
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -52,6 +53,7 @@ async def serve(args: argparse.Namespace) -> None:
     dataplane = DataPlane(models)
     RESTServer("", dataplane, Fixed(), args.port).create_application()
     app.add_exception_handler(InvalidInput, bad_request)
+    warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe's own matter
     logger = logging.getLogger("kserve")
     logger.setLevel(logging.WARNING)
     logger.addFilter(told_to_the_user)
