@@ -11,6 +11,7 @@ import base64
 import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -56,7 +57,8 @@ class Transport(Protocol):
 
 def rest(address: str, model: str) -> Transport:
     """REST, as TF Serving and KServe (its version 1) know it; files travel as base64."""
-    url = f"{address.rstrip('/')}/v1/models/{model}:predict"
+    name = urllib.parse.quote(model, safe="")
+    url = f"{address.rstrip('/')}/v1/models/{name}:predict"
 
     def send(file: bytes, strength: float, timeout: float) -> bytes:
         picture = {FILE: {"b64": base64.b64encode(file).decode()}, STRENGTH: strength}

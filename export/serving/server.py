@@ -70,7 +70,7 @@ async def serve(args: argparse.Namespace) -> None:
             ("grpc.max_send_message_length", -1),
         ],
         # Requests are read before a place is asked for; these bound their memory.
-        maximum_concurrent_rpcs=2 * args.queue,
+        maximum_concurrent_rpcs=4 * args.queue,
     )
     grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
         InferenceServicer(dataplane, Fixed()), grpc
