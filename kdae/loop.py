@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from kdae.config import Config
 from kdae.errors import UserError
-from kdae.pipeline import training_batches, validation_batches
+from kdae.pipeline import shared_batches, validation_batches
 from kdae.record import Record
 from kdae.rounding import choose_ranges, rounded_layers
 from kdae.sources import Pictures
@@ -105,7 +105,7 @@ class Loop:
 
     def _step_function(self, eight_bits: bool) -> Any:
         """How a step is taken from here on; the ranges of 8 bits are chosen once."""
-        if eight_bits and not np.any(self.state.ranges):
+        if eight_bits and not self.state.ranges.numpy().any():
             examples = validation_batches(
                 self.pictures, self.config.noise.kind, patch=self.config.validation.patch,
                 seed=self.config.train.seed, limit=self.config.validation.limit,
@@ -114,6 +114,8 @@ class Loop:
             noisy = [np.clip(noisy[0], 0, 1) for noisy, _ in examples]
             ranges = choose_ranges(self.state.averaged, noisy)
             self.state.ranges.assign(list(map(ranges.get, rounded_layers(self.state.model))))
+            # Another kind of machine may round differently.
+            self.workers.share(self.strategy, [self.state.ranges])
         return build_step(self.config, self.state, self.strategy, eight_bits=eight_bits)
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
@@ -124,28 +126,14 @@ class Loop:
         start = 0
         for (batch, patch), end in zip(sizes, ends, strict=True):
             if max(start, done) < end:
-                steps = range(max(start, done), end)
-                for element in self._distributed(batch, patch, steps):
+                shared = shared_batches(
+                    self.strategy, self.pictures, self.config.noise, self.config.augment,
+                    batch=batch, patch=patch, seed=config.seed,
+                    steps=range(max(start, done), end),
+                )  # fmt: skip
+                for element in shared:
                     yield batch, element
             start = end
-
-    def _distributed(self, batch: int, patch: int, steps: range) -> Any:
-        """The batches of some steps, each shared among all replicas.
-
-        Every worker makes its own places of the batch, every replica takes its own of those,
-        so that what is trained on does not depend on how many there are.
-        """
-
-        def of_this_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            share = batch // context.num_input_pipelines
-            first = context.input_pipeline_id * share
-            return training_batches(
-                self.pictures, self.config.noise, self.config.augment,
-                batch=batch, patch=patch, seed=self.config.train.seed, steps=steps,
-                places=range(first, first + share),
-            ).rebatch(batch // context.num_replicas_in_sync)  # fmt: skip
-
-        return self.strategy.distribute_datasets_from_function(of_this_worker)
 
     def save(self) -> None:
         """Writes a checkpoint, if the weights are numbers; they are the same on all workers."""

@@ -7,7 +7,8 @@ calls, and a run resumed at step s sees what an uninterrupted one would have see
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -68,6 +69,36 @@ def training_batches(
         .batch(share, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def shared_batches(
+    strategy: tf.distribute.Strategy,
+    pictures: Pictures,
+    noise: NoiseConfig,
+    flips: AugmentConfig,
+    *,
+    batch: int,
+    patch: int,
+    seed: int,
+    steps: range,
+) -> Iterable[Any]:
+    """`training_batches`, each shared among all replicas of `strategy`.
+
+    Every worker makes its own places of a batch, and every replica takes its own of those, so
+    that what is trained on does not depend on how many there are.
+    """
+
+    def of_this_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        share = batch // context.num_input_pipelines
+        first = context.input_pipeline_id * share
+        places = range(first, first + share)
+        return training_batches(
+            pictures, noise, flips,
+            batch=batch, patch=patch, seed=seed, steps=steps, places=places,
+        ).rebatch(batch // context.num_replicas_in_sync)  # fmt: skip
+
+    batches: Iterable[Any] = strategy.distribute_datasets_from_function(of_this_worker)
+    return batches
 
 
 def validation_batches(
