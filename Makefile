@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint unit test-arm test-beam test-serving web serve-web lock lock-serving lock-beam clean
+.PHONY: help install train test lint unit test-arm test-workers test-beam test-serving web serve-web lock lock-serving lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -74,6 +74,10 @@ test-serving: install $(SERVING)/installed  ## the model behind KServe: client, 
 	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && \
 		$(BIN)/python -m kdae.export --model photo --format savedmodel --out $$folder && \
 		$(SERVING)/python export/serving/load.py $$folder/photo/savedmodel/1
+
+# Outside `test`, which has a part of it: takes a quarter of an hour.
+test-workers: install  ## lose training workers in every way, and go on
+	$(BIN)/pytest tests/slow_workers.py
 
 lock: install  ## resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --extra dev --no-emit-index-url --python-version 3.11 \

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -205,5 +206,8 @@ def _signals(handler: object) -> Iterator[None]:
 
 
 def _first_line(error: tf.errors.OpError) -> str:
-    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    # Not where in the graph it arose, nor that what was under way was broken off.
+    text = re.sub(r"\{\{.*?\}\}|Collective ops is aborted by:", "", error.message)
+    # A line that ends in a colon goes on with the workers it is about.
+    text = text.replace(":\n", ": ").strip()
+    return text.splitlines()[0] if text else type(error).__name__
