@@ -122,7 +122,9 @@ def test_stopped_in_the_middle(tmp_path: Path, run: str, kill: signal.Signals) -
     early = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert 3 <= len(early) < len(names)
     if kill == signal.SIGINT:
-        assert (process.returncode, said) == (130, "interrupted\n")
+        assert process.returncode == 130
+        # Before it may be what TensorFlow has to say of this machine.
+        assert said.endswith("interrupted\n") and "Traceback" not in said
         # All that was begun is whole and recorded, so nothing is done twice.
         done = {name for name, line in records(out).items() if line["status"] == "done"}
         assert done == set(early)
