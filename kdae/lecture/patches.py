@@ -85,7 +85,7 @@ def run(lab: Lab) -> Outcome:
         _filters(small, "a small net trained with weight decay"),
         _filters(net(lab, "denoising", lab.seeds[0]), "the same net without weight decay"),
         _filters(shipped, f"the model {DEFAULT_MODEL}"),
-        *[_strips(lab, shipped, scale) for scale in range(lab.pick(3, 1))],
+        *[_strips(lab, shipped, k) for k in range(lab.pick(len(encoder(shipped).outputs), 1))],
         curves(
             "How alike the patches of one channel are",
             "Mean correlation of the patches that excite a channel most, over all channels of "
