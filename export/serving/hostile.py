@@ -140,7 +140,7 @@ def bombs(max_pixels: int) -> dict[str, tuple[bytes, str]]:
         ),
         "256 MB of text": (png(1, 1, 8, 2, zlib.compress(bytes(4)), chunk(b"zTXt", text)), ""),
         "256 MB of rows": (png(10, 10, 8, 2, zeros(2**28)), ""),
-        "jpeg says 5000x5000": (claims["jpeg says 5000x5000"], "Invalid JPEG"),
+        "jpeg says 5000x5000": (claims["jpeg says 5000x5000"], PICTURE),
         "jpeg says 65500x65500": (claims["jpeg says 65500x65500"], large),
         f"{side}x{side}, all there": (
             png(side, side, 1, 0, zeros((-(-side // 8) + 1) * side)),

@@ -18,6 +18,7 @@ import warnings
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")  # see memory.py
 
 import uvicorn
 from denoiser import Denoiser
@@ -33,6 +34,7 @@ from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.rest.server import RESTServer
 from limits import Limits, Places
+from memory import give_back, keep_buffers
 
 
 class Fixed:
@@ -47,6 +49,7 @@ class Fixed:
 
 async def serve(args: argparse.Namespace) -> None:
     """Runs both servers until the process is told to stop."""
+    keep_buffers()
     places = Places(args.queue)
     models = ModelRepository()
     models.update(Denoiser(args.name, args.model, args.workers, places))
@@ -77,7 +80,9 @@ async def serve(args: argparse.Namespace) -> None:
     )
     grpc.add_insecure_port(f"{args.host}:{args.grpc_port}")
     await grpc.start()
+    giving = asyncio.create_task(give_back())
     await rest.serve()
+    giving.cancel()
     await grpc.stop(30)
 
 

@@ -19,6 +19,7 @@ import grpc
 import hostile
 import numpy as np
 import pytest
+from memory import SECONDS
 from open_inference.grpc import protocol, service
 from running import Server
 
@@ -262,6 +263,7 @@ def test_mutated_files(server: Server) -> None:
     assert 0.05 * MUTATIONS < found["picture"] < 0.95 * MUTATIONS, found
     assert server.process.poll() is None and server.ready()
     assert Client(server.rest, MODEL).denoise_file(good) == before
+    time.sleep(2 * SECONDS)
     after = server.megabytes()
     print(f"\n{found['picture']} pictures; memory {memory:.0f} MB before, {after:.0f} MB after")
     assert after < 1.2 * memory
@@ -274,6 +276,7 @@ def test_bombs(server: Server) -> None:
     for name, (file, expected) in hostile.bombs(MAX_PIXELS).items():
         assert len(file) < 1_000_000
         assert expected in outcome(server, file), name
+    time.sleep(2 * SECONDS)
     after, most = server.megabytes(), server.megabytes("VmHWM")
     print(f"\nmemory {memory:.0f} MB before, {after:.0f} MB after, {most:.0f} MB at most")
     assert after < 1.2 * memory
