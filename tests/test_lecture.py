@@ -16,18 +16,10 @@ from kdae.lecture import CLAIMS
 from kdae.lecture.__main__ import main
 from kdae.lecture.cheating import hand_made
 from kdae.lecture.descent import chain_rule_difference
+from kdae.lecture.exhibits import curves, mean_range, pictures, table
 from kdae.lecture.filters import SIZE, Bank, bank, level
 from kdae.lecture.lab import Lab
-from kdae.lecture.report import (
-    Entry,
-    Outcome,
-    as_html,
-    as_json,
-    curves,
-    mean_range,
-    pictures,
-    table,
-)
+from kdae.lecture.report import Entry, Outcome, as_html, as_json
 from kdae.lecture.sharpness import edge_rise, misplaced_edge
 from tests.helpers import noise_image
 

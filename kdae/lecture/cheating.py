@@ -7,9 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from kdae.lecture.exhibits import mean_range, pictures, table
 from kdae.lecture.lab import Lab
 from kdae.lecture.probes import TASKS, net, probe_all, representation
-from kdae.lecture.report import Outcome, mean_range, pictures, table
+from kdae.lecture.report import Outcome
 from kdae.metrics import psnr
 from kdae.model import DepthToSpace
 

@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 
 from kdae.arithmetic import Row, layer_table, output_size, totals
 from kdae.config import ModelConfig
+from kdae.lecture.exhibits import Exhibit, canvas, curves, pictures, plot, table
 from kdae.lecture.lab import Lab
-from kdae.lecture.report import Exhibit, Outcome, canvas, curves, pictures, plot, table
+from kdae.lecture.report import Outcome
 from kdae.model import build_denoiser
 from kdae.runs import DEFAULT_MODEL, load_model
 

@@ -8,8 +8,9 @@ import io
 import numpy as np
 
 from kdae.config import config_from_dict
+from kdae.lecture.exhibits import curves, mean_range, table
 from kdae.lecture.lab import Lab, Settings
-from kdae.lecture.report import Outcome, curves, mean_range, table
+from kdae.lecture.report import Outcome
 from kdae.search import parse_search
 from kdae.tune import tune
 

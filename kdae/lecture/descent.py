@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from kdae.config import config_from_dict
+from kdae.lecture.exhibits import curves, table
 from kdae.lecture.lab import Lab, Settings
-from kdae.lecture.report import Outcome, curves, table
+from kdae.lecture.report import Outcome
 from kdae.losses import l1_l2
 from kdae.pipeline import training_batches
 from kdae.sources import KDAE_PHOTOS, load_pictures

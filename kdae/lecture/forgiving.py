@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from kdae.lecture.exhibits import curves, pictures
 from kdae.lecture.filters import Bank, level
 from kdae.lecture.lab import Lab
-from kdae.lecture.report import Outcome, curves, pictures
+from kdae.lecture.report import Outcome
 
 TITLE = "Overcomplete representations forgive errors"
 CLAIM = (

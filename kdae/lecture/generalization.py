@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kdae.lecture.exhibits import curves, mean_range, table
 from kdae.lecture.lab import Lab, Run, Settings
-from kdae.lecture.report import Outcome, curves, mean_range, table
+from kdae.lecture.report import Outcome
 from kdae.losses import l1_l2
 from kdae.pipeline import validation_batches
 from kdae.sources import KDAE_PHOTOS, load_pictures

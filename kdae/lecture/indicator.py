@@ -10,8 +10,9 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from kdae.config import AugmentConfig, NoiseConfig
+from kdae.lecture.exhibits import canvas, curves, mean_range, plot
 from kdae.lecture.lab import Lab
-from kdae.lecture.report import Outcome, canvas, curves, mean_range, plot
+from kdae.lecture.report import Outcome
 from kdae.pipeline import training_batches
 from kdae.sources import KDAE_PHOTOS, load_pictures
 

@@ -9,8 +9,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, median_filter
 from skimage.restoration import denoise_nl_means
 
+from kdae.lecture.exhibits import mean_range, pictures, table
 from kdae.lecture.lab import Lab
-from kdae.lecture.report import Outcome, mean_range, pictures, table
+from kdae.lecture.report import Outcome
 from kdae.noise import build_noise
 
 TITLE = "Which noise to train with"

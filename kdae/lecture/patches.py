@@ -9,9 +9,10 @@ import numpy as np
 
 from kdae.arithmetic import layer_table
 from kdae.config import config_from_dict
+from kdae.lecture.exhibits import Exhibit, curves, mean_range, pictures
 from kdae.lecture.lab import Lab, Settings
 from kdae.lecture.probes import PLAIN, net
-from kdae.lecture.report import Exhibit, Outcome, curves, mean_range, pictures
+from kdae.lecture.report import Outcome
 from kdae.model import build_denoiser, encoder
 from kdae.runs import DEFAULT_MODEL, load_model
 

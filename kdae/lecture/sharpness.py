@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from kdae.evaluate import noisy_samples
+from kdae.lecture.exhibits import canvas, curves, mean_range, pictures, plot, table
 from kdae.lecture.lab import Lab
-from kdae.lecture.report import Outcome, canvas, curves, mean_range, pictures, plot, table
+from kdae.lecture.report import Outcome
 
 TITLE = "L2 blurs, L1 keeps edges"
 CLAIM = (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from kdae.lecture.exhibits import canvas, mean_range, plot, table
 from kdae.lecture.lab import Lab
 from kdae.lecture.probes import KINDS, TASKS, net, probe_all, representation
-from kdae.lecture.report import Outcome, canvas, mean_range, plot, table
+from kdae.lecture.report import Outcome
 
 TITLE = "A good representation serves other tasks"
 CLAIM = (
