@@ -93,4 +93,4 @@ lock-beam: install  ## resolve export/beam/requirements.lock anew
 		-o export/beam/requirements.lock
 
 clean:  ## remove .venv and caches, not runs
-	rm -rf .venv .venv-beam .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-beam export/serving/.venv .mypy_cache .pytest_cache .ruff_cache dist

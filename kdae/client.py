@@ -10,12 +10,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
-import json
 import random
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +22,11 @@ import numpy as np
 from kdae import eight_bit, sixteen_bit
 from kdae.errors import UserError, run_main
 from kdae.images import MAX_PIXELS, read_image, write_image
+from kdae.runs import DEFAULT_MODEL, load_card, locate_model, shipped_models
 from kdae.tiles import Span, spans
 from kdae.transports import Transport, Unavailable, connect
 
 SERVER = "http://127.0.0.1:8501"
-MODEL = "photo"
 TIMEOUT = 60.0  # seconds, of one request
 RETRIES = 6
 TILE = 1024  # pixels along a side, without context
@@ -57,7 +55,7 @@ class Client:
     def __init__(
         self,
         server: str = SERVER,
-        model: str = MODEL,
+        model: str = DEFAULT_MODEL,
         *,
         card: Mapping[str, Any] | None = None,
         timeout: float = TIMEOUT,
@@ -161,21 +159,8 @@ class Client:
 
 def shipped_card(model: str) -> dict[str, Any] | None:
     """The card of a shipped model, or None."""
-    file = resources.files("kdae") / "weights" / f"{Path(model).name}.json"
-    return read_card(Path(str(file))) if file.is_file() else None
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """What a model card says of context.
-
-    Raises:
-        UserError: the file is missing or no model card.
-    """
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return {name: int(card[name]) for name in ("size_multiple", "halo")}
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"--card {path}: not a model card ({error})") from error
+    card = locate_model(model)[1] if model in shipped_models() else None
+    return load_card(card) if card else None
 
 
 def encode(pixels: np.ndarray) -> bytes:
@@ -215,7 +200,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="http(s):// (TF Serving, KServe), tfserving:// or kserve:// (their gRPC) and "
         f"HOST:PORT ({SERVER})",
     )
-    parser.add_argument("--model", default=MODEL, help=f"its name on the server ({MODEL})")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"its name on the server ({DEFAULT_MODEL})"
+    )
     parser.add_argument("--card", type=Path, metavar="FILE", help="of a model of your own")
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="0..1", help="of the denoising (1)"
@@ -230,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not 0.0 <= args.strength <= 1.0:
         raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
-    card = read_card(args.card) if args.card else None
+    card = load_card(args.card) if args.card else None
     client = Client(args.server, args.model, card=card, timeout=args.timeout)
     picture = read_image(args.picture)
     clean = client.denoise(picture.pixels, args.strength)

@@ -6,6 +6,7 @@ holds a whole checkpoint from which it can go on.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from kdae.config import Config
 from kdae.errors import UserError
-from kdae.pipeline import shared_batches, validation_batches
+from kdae.pipeline import shared_batches, training_batches, validation_batches
 from kdae.record import Record
 from kdae.rounding import choose_ranges, rounded_layers
 from kdae.sources import Pictures
@@ -126,12 +127,12 @@ class Loop:
         start = 0
         for (batch, patch), end in zip(sizes, ends, strict=True):
             if max(start, done) < end:
-                shared = shared_batches(
-                    self.strategy, self.pictures, self.config.noise, self.config.augment,
+                make = functools.partial(
+                    training_batches, self.pictures, self.config.noise, self.config.augment,
                     batch=batch, patch=patch, seed=config.seed,
                     steps=range(max(start, done), end),
                 )  # fmt: skip
-                for element in shared:
+                for element in shared_batches(self.strategy, batch, make):
                     yield batch, element
             start = end
 

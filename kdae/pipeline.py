@@ -72,30 +72,24 @@ def training_batches(
 
 
 def shared_batches(
-    strategy: tf.distribute.Strategy,
-    pictures: Pictures,
-    noise: NoiseConfig,
-    flips: AugmentConfig,
-    *,
-    batch: int,
-    patch: int,
-    seed: int,
-    steps: range,
+    strategy: tf.distribute.Strategy, batch: int, make: Callable[..., tf.data.Dataset]
 ) -> Iterable[Any]:
-    """`training_batches`, each shared among all replicas of `strategy`.
+    """Batches shared among all replicas of `strategy`.
 
     Every worker makes its own places of a batch, and every replica takes its own of those, so
     that what is trained on does not depend on how many there are.
+
+    Args:
+        strategy: the devices.
+        batch: examples per step, of all replicas together.
+        make: `training_batches` with all its arguments but `places`.
     """
 
     def of_this_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         share = batch // context.num_input_pipelines
         first = context.input_pipeline_id * share
-        places = range(first, first + share)
-        return training_batches(
-            pictures, noise, flips,
-            batch=batch, patch=patch, seed=seed, steps=steps, places=places,
-        ).rebatch(batch // context.num_replicas_in_sync)  # fmt: skip
+        per_replica = batch // context.num_replicas_in_sync
+        return make(places=range(first, first + share)).rebatch(per_replica)
 
     batches: Iterable[Any] = strategy.distribute_datasets_from_function(of_this_worker)
     return batches

@@ -7,8 +7,7 @@ the one with the least mean squared error over photographs, as in Banner et al.,
 arXiv:1810.05723; what lies beyond saturates.
 
 Tensors that are added share one range. Their sum then falls on the levels of its parts, and
-a chain of additions, as residual blocks are, costs nothing but the rounding of what is added:
-a quarter of the whole loss.
+a chain of additions, as residual blocks are, costs nothing but the rounding of what is added.
 """
 
 from __future__ import annotations

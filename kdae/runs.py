@@ -16,14 +16,13 @@ import tempfile
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-import keras
-import tensorflow as tf
+from typing import TYPE_CHECKING, Any
 
 import kdae
-from kdae.arithmetic import totals
 from kdae.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
 
 MODEL, CARD, CONFIG, HISTORY = "model.keras", "model-card.json", "config.yaml", "history.csv"
 CHECKPOINTS = "checkpoints"
@@ -74,6 +73,8 @@ def load_model(name: str | Path) -> tuple[keras.Model, dict[str, Any]]:
     Raises:
         UserError: no such model, or a file that is not a denoiser of ours.
     """
+    import keras  # Takes seconds, and a card alone is read without.
+
     path, card_path = locate_model(name)
     try:
         model = keras.saving.load_model(path, compile=False)
@@ -112,6 +113,11 @@ def describe(model: keras.Model, name: str) -> dict[str, Any]:
         the model must be multiples), `receptive_field` and `halo` (context around a tile) in
         pixels, `parameters`, `flop_per_pixel`, `license` and `versions`.
     """
+    import keras
+    import tensorflow as tf
+
+    from kdae.arithmetic import totals
+
     geometry = totals(model)
     return {
         "name": name,

@@ -209,7 +209,8 @@ def test_arguments(pixels: np.ndarray, strength: float, message: str) -> None:
 
 
 def test_cards() -> None:
-    assert Client(model="photo").card == {"size_multiple": 4, "halo": 48}
+    card = Client(model="photo").card
+    assert card is not None and card["name"] == "photo"
     with pytest.raises(UserError, match="--card: tiny is no shipped model"):
         Client(model="tiny").denoise(noise_image(9, 9, 1), tile=8)
 
@@ -249,7 +250,7 @@ def test_the_command_says_why_not(tmp_path: Path) -> None:
         main(["a.png", "-o", "b.png", "--strength", "2"])
     (tmp_path / "card.json").write_text("{}")
     for card in ("card.json", "none.json"):
-        with pytest.raises(UserError, match=rf"--card .*{card}: not a model card"):
+        with pytest.raises(UserError, match=rf"model card .*{card}: "):
             main(["a.png", "-o", "b.png", "--card", str(tmp_path / card)])
 
 

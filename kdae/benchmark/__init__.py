@@ -1,1 +1,1 @@
-"""Measures kdae here: `python -m kdae.benchmark quality | memory | folder | pipeline`."""
+"""Measures kdae: see `kdae.benchmark.__main__`."""

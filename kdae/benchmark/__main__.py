@@ -72,8 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.gpu_teraflops <= 0:
             raise UserError(f"--gpu-teraflops: expected above 0, got {args.gpu_teraflops:g}")
         timed = [measure_step(name, load_config(name), args.steps) for name in args.config]
-        words = shlex.join([*args.config, "--gpu-teraflops", f"{args.gpu_teraflops:g}"])
-        command = f"python -m kdae.benchmark scaling --config {words} --out {args.out}"
+        command = (
+            f"python -m kdae.benchmark scaling --config {shlex.join(args.config)} "
+            f"--steps {args.steps} --gpu-teraflops {args.gpu_teraflops:g} --out {args.out}"
+        )
         print(write_scaling(timed, args.gpu_teraflops, args.out, command))
     else:
         print(measure_pipeline(load_config(args.config), args.steps))
