@@ -75,6 +75,8 @@ def load_model(name: str | Path) -> tuple[keras.Model, dict[str, Any]]:
     """
     import keras  # Takes seconds, and a card alone is read without.
 
+    import kdae.model  # noqa: F401  Registers the layers that the file names.
+
     path, card_path = locate_model(name)
     try:
         model = keras.saving.load_model(path, compile=False)
