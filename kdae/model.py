@@ -7,7 +7,8 @@
 `plain` has no path around the bottleneck: no skip connections, no residual; every filter
 of its encoder is followed by a ReLU. `skip` adds the encoder's features of each scale to
 the decoder's, its blocks (filters, ReLU, filters) are residual, and it predicts what to add
-to the noisy image.
+to the noisy image. Its stem is blind to brightness, so all of it is: brightness is in every
+feature otherwise, and one step that turns a filter against it silences its ReLU for good.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ from kdae.config import ModelConfig
 
 # Stride of the stem and of every step down.
 STRIDE = 2
+
+
+@keras.saving.register_keras_serializable("kdae")
+class ZeroSum(keras.constraints.Constraint):
+    """Filters [k, k, in, out] whose weights for each input channel sum to zero."""
+
+    def __call__(self, w: Any) -> Any:
+        """The nearest such filters."""
+        return w - tf.reduce_mean(w, axis=[0, 1], keepdims=True)
 
 
 @keras.saving.register_keras_serializable("kdae")
@@ -114,7 +124,8 @@ def build_denoiser(
     for k, (width, count) in enumerate(zip(config.widths, config.blocks, strict=True)):
         # The stem sees as much as a `kernel` filter on 2x2 squares of pixels.
         size = 2 * config.kernel if k == 0 else STRIDE
-        x = conv(width, size, f"down{k}_conv", strides=STRIDE)(x)
+        kw = {"kernel_constraint": ZeroSum()} if k == 0 and keep_image else {}
+        x = conv(width, size, f"down{k}_conv", strides=STRIDE, **kw)(x)
         if not keep_image:
             # Not in `skip`, whose ReLUs sit in its blocks: there most of these died.
             x = relu(f"down{k}_relu")(x)
@@ -138,7 +149,11 @@ def build_denoiser(
     x = layers.Identity(name="decoded", dtype="float32")(x)
     if keep_image:
         x = layers.Add(name="denoised", dtype="float32")([image, x])
-    return keras.Model(image, x, name=f"kdae_{config.family}")
+    model = keras.Model(image, x, name=f"kdae_{config.family}")
+    for kernel in model.trainable_variables:
+        if kernel.constraint is not None:  # Keras applies it only after each step.
+            kernel.assign(kernel.constraint(kernel))
+    return model
 
 
 def encoder(model: keras.Model) -> keras.Model:

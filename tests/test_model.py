@@ -42,6 +42,20 @@ def test_skip_starts_as_the_identity() -> None:
     np.testing.assert_array_equal(build_denoiser(ModelConfig(), 3)(IMAGE), IMAGE)
 
 
+def test_skip_is_blind_to_brightness() -> None:
+    model = build_denoiser(ModelConfig(widths=(4, 8), blocks=(1, 1)), 3)
+    stem = model.get_layer("down0_conv").kernel
+    np.testing.assert_allclose(keras.ops.sum(stem, axis=[0, 1]), 0, atol=1e-6)
+    # A step moves every weight; what is learned is blind too, away from the border.
+    model.compile(keras.optimizers.SGD(0.1), "mae")
+    image = np.random.default_rng(2).random((1, 32, 32, 3), np.float32)
+    for _ in range(3):
+        model.train_on_batch(image, image**2)
+    before, after = (encoder(model)(x)[0][:, 4:-4, 4:-4] for x in (image, image + 0.3))
+    np.testing.assert_allclose(before, after, atol=1e-5)
+    assert np.abs(before).max() > 0.1
+
+
 def test_plain_has_no_path_around_the_bottleneck() -> None:
     model = shaken(ModelConfig("plain", (4, 6), (1, 1)))
     assert not [x for x in model.layers if isinstance(x, keras.layers.Add)]
