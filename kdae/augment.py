@@ -84,3 +84,27 @@ def quarter_turn(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     half, quarter = tf.unstack(uniform(seed, [2]) < 0.5)
     image = tf.where(half, tf.reverse(image, [0, 1]), image)
     return tf.where(quarter, tf.reverse(tf.transpose(image, [1, 0, 2]), [0]), image)
+
+
+def exposure(image: tf.Tensor, seed: tf.Tensor, stops: float) -> tf.Tensor:
+    """Stretch every second picture, so that its lights are blown out, or its shadows black.
+
+    Few photographs made with care hold large white or black areas, and noise that is cut off
+    there looks like no other.
+
+    Args:
+        image: float32 ``[H, W, C]`` in [0, 1].
+        seed: integer tensor ``[2]``.
+        stops: a gain of up to ``2 ** stops`` is drawn, on a logarithmic scale; it is applied
+            from black or from white, with even odds.
+
+    Returns:
+        ``[H, W, C]`` in [0, 1].
+    """
+    drawn, side = tf.unstack(uniform(seed, [2]))
+    gain = tf.pow(2.0, tf.maximum((2.0 * drawn - 1.0) * stops, 0.0))
+    lights = tf.minimum(gain * image, 1.0)
+    shadows = tf.maximum(1.0 - gain * (1.0 - image), 0.0)
+    stretched = tf.where(side < 0.5, lights, shadows)
+    # Not through the arithmetic of a gain of 1, which rounds.
+    return tf.where(gain > 1.0, stretched, image)

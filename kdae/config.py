@@ -58,13 +58,15 @@ class AugmentConfig:
     """The random crop, and which flips and turns follow it, each with even odds.
 
     Of so many random `windows` of a picture the one with the most detail is trained on:
-    smooth ones are plentiful and easy.
+    smooth ones are plentiful and easy. `exposure` is how many stops lights or shadows are
+    stretched by at most.
     """
 
     flip_left_right: bool = True
     flip_up_down: bool = True
     quarter_turns: bool = True
     windows: int = 1
+    exposure: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,7 @@ def _check(config: Config) -> None:
         ("loss", config.loss.l1 >= 0 and config.loss.l2 >= 0, "weights of at least 0"),
         ("loss", config.loss.l1 + config.loss.l2 > 0, "l1 or l2 above 0"),
         ("augment.windows", config.augment.windows > 0, "at least 1"),
+        ("augment.exposure", config.augment.exposure >= 0, "stops, at least 0"),
         ("data.train_on", bool(config.data.train_on), "train, validation or both"),
         ("data.limit", config.data.limit is None or config.data.limit > 0, "at least 1"),
         ("validation.limit", config.validation.limit > 0, "at least 1"),

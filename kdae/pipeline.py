@@ -7,6 +7,7 @@ calls, and a run resumed at step s sees what an uninterrupted one would have see
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -43,7 +44,7 @@ def training_batches(
     Args:
         pictures: from `kdae.sources`.
         noise: what is put on clean pictures; not used for pairs.
-        flips: how many windows to choose from, which flips and turns.
+        flips: how many windows to choose from, which flips and turns, and the exposure.
         batch: examples per step.
         patch: side of the square crop in pixels.
         seed: of the run.
@@ -151,6 +152,7 @@ def _example_maker(
             (augment.flip_left_right, flips.flip_left_right),
             (augment.flip_up_down, flips.flip_up_down),
             (augment.quarter_turn, flips.quarter_turns),
+            (functools.partial(augment.exposure, stops=flips.exposure), flips.exposure > 0),
         )
         if wanted
     ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -91,7 +93,7 @@ def denoise_files(
         progress: called with the share of a picture done since the last call.
         held: pixels in memory, see `HELD`.
     """
-    with ThreadPoolExecutor(_THREADS) as readers, ThreadPoolExecutor(_THREADS) as writers:
+    with _background() as readers, _background() as writers:
         reading: deque[tuple[Job, int, Future[_Read]]] = deque()
         writing: deque[tuple[int, Future[Result]]] = deque()
         free = held
@@ -117,6 +119,16 @@ def denoise_files(
             for pool in (readers, writers):
                 pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _background() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, initializer=_step_back)
+
+
+def _step_back() -> None:
+    """Leaves the processors to the model, which cannot use them all at every moment."""
+    if sys.platform == "linux":  # Elsewhere a thread has no priority of its own.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _cost(job: Job, held: int) -> int:

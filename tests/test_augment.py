@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kdae.augment import crop_offset, flip_left_right, flip_up_down, quarter_turn, random_crop
+from kdae.augment import (
+    crop_offset,
+    exposure,
+    flip_left_right,
+    flip_up_down,
+    quarter_turn,
+    random_crop,
+)
 
 SEED = tf.constant([3, 5])
 # No two pixels alike, and no symmetry.
@@ -106,3 +113,22 @@ def test_tf_data_gives_the_bits_of_eager_mode() -> None:
         graph = np.stack(list(numbers.map(example, num_parallel_calls=calls)))
         np.testing.assert_array_equal(graph, eager)
     assert len({result.tobytes() for result in eager}) > 6
+
+
+def test_exposure_blows_out_lights_or_blackens_shadows() -> None:
+    ramp = np.linspace(0.0, 1.0, 101, dtype=np.float32).reshape(1, 101, 1)
+    results = outcomes(lambda seed: exposure(tf.constant(ramp), seed, stops=1.0), 400)
+    white, black = ((results == end).sum((1, 2, 3)) - 1 for end in (1.0, 0.0))
+    untouched = np.array([np.array_equal(result, ramp) for result in results])
+    for share, expected in (
+        (untouched.mean(), 1 / 2),
+        (((white > 0) & (black == 0)).mean(), 1 / 4),
+        (((black > 0) & (white == 0)).mean(), 1 / 4),
+    ):
+        assert abs(share - expected) < 5 * 0.5 / 400**0.5
+    # A gain of g takes the lights above 1/g: half of all values for one stop.
+    assert 45 < white.max() <= 50 and 45 < black.max() <= 50
+    assert (np.diff(results, axis=2) >= 0).all()
+    # Log-uniform: half of the gains are below the square root of 2.
+    gains = results[white > 0][:, 0, 10, 0] / ramp[0, 10, 0]
+    assert abs((gains < 2**0.5).mean() - 0.5) < 5 * 0.5 / len(gains) ** 0.5
