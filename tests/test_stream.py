@@ -1,5 +1,7 @@
 """Many pictures around one model: the same results, bounded memory, nothing lost."""
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +91,28 @@ class Counted:
         write_image(path, picture)
         with self.lock:
             del self.held[path.name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no priorities of threads there")
+def test_reading_and_writing_step_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = jobs_in(tmp_path, 3)
+    seen: dict[str, set[int]] = {"read_image": set(), "write_image": set()}
+
+    def spy(name: str) -> None:
+        call = getattr(stream, name)
+
+        def spied(*given: Any) -> Any:
+            seen[name].add(os.getpriority(os.PRIO_PROCESS, 0))  # of this thread
+            return call(*given)
+
+        monkeypatch.setattr(stream, name, spied)
+
+    for name in seen:
+        spy(name)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    denoise_files(tiny_denoiser(), jobs, finished=lambda result: None)
+    assert seen == {"read_image": {19}, "write_image": {19}}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
