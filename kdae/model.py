@@ -7,8 +7,9 @@
 `plain` has no path around the bottleneck: no skip connections, no residual; every filter
 of its encoder is followed by a ReLU. `skip` adds the encoder's features of each scale to
 the decoder's, its blocks (filters, ReLU, filters) are residual, and it predicts what to add
-to the noisy image. Its stem is blind to brightness, so all of it is: brightness is in every
-feature otherwise, and one step that turns a filter against it silences its ReLU for good.
+to the noisy image. With `zero_mean` its stem is blind to brightness, and so is all that
+follows: brightness is in every feature otherwise, and one step that turns a filter against it
+silences its ReLU for good.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def build_denoiser(
     """Builds the denoiser D(E(image)).
 
     Args:
-        config: family, widths, blocks, kernel, upsampling, bias.
+        config: family, widths, blocks, kernel, upsampling, bias, zero_mean.
         channels: 1 or 3.
         weight_decay: scale of the L2 regularizer of every kernel.
         dtype: a Keras dtype policy; under `mixed_float16` the output is still float32.
@@ -88,6 +89,7 @@ def build_denoiser(
         its halves.
     """
     keep_image = config.family == "skip"
+    blind = keep_image and config.zero_mean
     at_zero: dict[str, Any] = {"kernel_initializer": "zeros"}
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
     regularizer = keras.regularizers.L2(weight_decay) if weight_decay else None
@@ -124,7 +126,7 @@ def build_denoiser(
     for k, (width, count) in enumerate(zip(config.widths, config.blocks, strict=True)):
         # The stem sees as much as a `kernel` filter on 2x2 squares of pixels.
         size = 2 * config.kernel if k == 0 else STRIDE
-        kw = {"kernel_constraint": ZeroSum()} if k == 0 and keep_image else {}
+        kw = {"kernel_constraint": ZeroSum()} if k == 0 and blind else {}
         x = conv(width, size, f"down{k}_conv", strides=STRIDE, **kw)(x)
         if not keep_image:
             # Not in `skip`, whose ReLUs sit in its blocks: there most of these died.
