@@ -74,8 +74,8 @@ class ModelConfig:
     """The network; see `kdae.model` for its diagram.
 
     `widths[k]` is the number of filters at scale 1/2^(k+1), `blocks[k]` the number of
-    blocks there. `kernel` is the size of the filters inside a scale. `zero_mean` keeps the first
-    filters of `skip` from seeing brightness.
+    blocks there. `kernel` is the size of the filters inside a scale. `zero_mean` keeps the
+    first filters of `skip` from seeing brightness.
     """
 
     family: Literal["plain", "skip"] = "skip"
