@@ -102,9 +102,9 @@ def test_a_pair_given_the_same_seed_stays_aligned() -> None:
 
 def test_tf_data_gives_the_bits_of_eager_mode() -> None:
     def example(number: tf.Tensor) -> tf.Tensor:
-        seeds = tf.unstack(tf.random.split(tf.stack([number, 9]), 4))
-        image = random_crop(tf.constant(OBLONG), seeds[0], 5)
-        image = flip_left_right(image, seeds[1])
+        seeds = tf.unstack(tf.random.split(tf.stack([number, 9]), 5))
+        image = random_crop(tf.constant(OBLONG / OBLONG.max()), seeds[0], 5)
+        image = exposure(flip_left_right(image, seeds[1]), seeds[4], stops=1.0)
         return quarter_turn(flip_up_down(image, seeds[2]), seeds[3])
 
     numbers = tf.data.Dataset.range(12)
