@@ -105,10 +105,14 @@ def test_two_workers_go_on_with_what_one_began(pair: Path, tmp_path: Path) -> No
 
 
 def check_alike(folders: list[Path]) -> None:
-    """The same model, but for rounding, which grows over so many steps."""
+    """The same model, but for rounding, which grows over so many steps.
+
+    Measured, relative to the norm of a kernel: at most 8 %, in those that start at zero; a run
+    on 39 pictures instead of 40 is 45 % away.
+    """
     for other in folders[1:]:
         for ours, theirs in zip(weights(other), weights(folders[0]), strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=2e-3)
+            assert np.linalg.norm(ours - theirs) < 0.15 * np.linalg.norm(theirs)
     psnr = [runs.load_card(run / runs.CARD)["results"][0]["psnr"] for run in folders]
     assert max(psnr) - min(psnr) < 0.02
 
