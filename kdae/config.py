@@ -59,7 +59,7 @@ class AugmentConfig:
 
     Of so many random `windows` of a picture the one with the most detail is trained on:
     smooth ones are plentiful and easy. `exposure` is how many stops lights or shadows are
-    stretched by at most.
+    stretched by at most, `stripes` the share of crops on which fine stripes are laid.
     """
 
     flip_left_right: bool = True
@@ -67,6 +67,7 @@ class AugmentConfig:
     quarter_turns: bool = True
     windows: int = 1
     exposure: float = 0.0
+    stripes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,7 @@ def _check(config: Config) -> None:
         ("loss", config.loss.l1 + config.loss.l2 > 0, "l1 or l2 above 0"),
         ("augment.windows", config.augment.windows > 0, "at least 1"),
         ("augment.exposure", config.augment.exposure >= 0, "stops, at least 0"),
+        ("augment.stripes", 0 <= config.augment.stripes <= 1, "a share, 0 to 1"),
         ("data.train_on", bool(config.data.train_on), "train, validation or both"),
         ("data.limit", config.data.limit is None or config.data.limit > 0, "at least 1"),
         ("validation.limit", config.validation.limit > 0, "at least 1"),

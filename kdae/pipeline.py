@@ -44,7 +44,7 @@ def training_batches(
     Args:
         pictures: from `kdae.sources`.
         noise: what is put on clean pictures; not used for pairs.
-        flips: how many windows to choose from, which flips and turns, and the exposure.
+        flips: how many windows to choose from, which flips and turns, exposure, stripes.
         batch: examples per step.
         patch: side of the square crop in pixels.
         seed: of the run.
@@ -153,6 +153,7 @@ def _example_maker(
             (augment.flip_up_down, flips.flip_up_down),
             (augment.quarter_turn, flips.quarter_turns),
             (functools.partial(augment.exposure, stops=flips.exposure), flips.exposure > 0),
+            (functools.partial(augment.stripes, share=flips.stripes), flips.stripes > 0),
         )
         if wanted
     ]

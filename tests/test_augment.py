@@ -11,6 +11,7 @@ from kdae.augment import (
     flip_up_down,
     quarter_turn,
     random_crop,
+    stripes,
 )
 
 SEED = tf.constant([3, 5])
@@ -102,10 +103,11 @@ def test_a_pair_given_the_same_seed_stays_aligned() -> None:
 
 def test_tf_data_gives_the_bits_of_eager_mode() -> None:
     def example(number: tf.Tensor) -> tf.Tensor:
-        seeds = tf.unstack(tf.random.split(tf.stack([number, 9]), 5))
+        seeds = tf.unstack(tf.random.split(tf.stack([number, 9]), 6))
         image = random_crop(tf.constant(OBLONG / OBLONG.max()), seeds[0], 5)
         image = exposure(flip_left_right(image, seeds[1]), seeds[4], stops=1.0)
-        return quarter_turn(flip_up_down(image, seeds[2]), seeds[3])
+        image = quarter_turn(flip_up_down(image, seeds[2]), seeds[3])
+        return stripes(image, seeds[5], share=1.0)
 
     numbers = tf.data.Dataset.range(12)
     eager = np.stack([example(number) for number in numbers])
@@ -132,3 +134,36 @@ def test_exposure_blows_out_lights_or_blackens_shadows() -> None:
     # Log-uniform: half of the gains are below the square root of 2.
     gains = results[white > 0][:, 0, 10, 0] / ramp[0, 10, 0]
     assert abs((gains < 2**0.5).mean() - 0.5) < 5 * 0.5 / len(gains) ** 0.5
+
+
+def test_stripes_lie_on_a_share_of_the_pictures() -> None:
+    grey = np.full((64, 64, 1), 0.5, np.float32)
+    results = outcomes(lambda seed: stripes(tf.constant(grey), seed, share=0.3), 400)
+    striped = np.array([not np.array_equal(result, grey) for result in results])
+    assert abs(striped.mean() - 0.3) < 5 * (0.3 * 0.7 / 400) ** 0.5
+
+    away = results[striped] - grey
+    amplitudes = np.abs(away).max((1, 2, 3))
+    assert 0.25 < amplitudes.max() <= 0.3 + 1e-6
+    # Log-uniform: half of them below the geometric mean; the edge may take some away.
+    assert 0.35 < (amplitudes < (0.02 * 0.3) ** 0.5).mean() < 0.65
+    # Up and down alike, and a part of most pictures is left as it was.
+    assert abs(away.mean()) < 0.01
+    assert 0.1 < (np.abs(away) < 1e-3).mean() < 0.6
+
+    # Nothing outside [0, 1], and every channel alike.
+    white = tf.ones([64, 64, 3])
+    for result in outcomes(lambda seed: stripes(white, seed, share=1.0), 20):
+        assert result.max() <= 1 and result.min() >= 0.7 - 1e-6
+        np.testing.assert_array_equal(result[..., 0], result[..., 2])
+
+
+def test_stripes_have_a_period_of_a_few_pixels() -> None:
+    grey = tf.fill([128, 128, 1], 0.5)
+    results = outcomes(lambda seed: stripes(grey, seed, share=1.0), 60)
+    power = np.abs(np.fft.fft2(results[..., 0] - 0.5)) ** 2
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(128), np.fft.fftfreq(128)))
+    total = power.sum((1, 2))
+    # Cycles per pixel; folds spread them around 1/8.8 to 1/2.2.
+    mean = (power * frequency).sum((1, 2)) / total
+    assert (mean > 0.08).all() and (mean < 0.55).all()
