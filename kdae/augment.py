@@ -119,23 +119,23 @@ def stripes(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     takes them for noise.
 
     Args:
-        image: float32 ``[S, S, C]`` in [0, 1].
+        image: float32 ``[H, W, C]`` in [0, 1], its sides known.
         seed: integer tensor ``[2]``.
         share: of the pictures that get stripes, 0 to 1. Their period is 2.2 to 8.8 pixels and
             their amplitude 0.02 to 0.3, both drawn on a logarithmic scale; direction, folds,
             sharpness and the edge of the striped part are random.
 
     Returns:
-        ``[S, S, C]`` in [0, 1].
+        ``[H, W, C]`` in [0, 1].
     """
-    size = image.shape[0]
+    height, width = image.shape[:2]
     # All the draws are uniform in [0, 1).
     laid, length, turn, bend, fold_y, fold_x, fold_at, begin, hard, strength, side, place = (
         tf.unstack(uniform(seed, [12]))
     )
-    line = tf.range(size, dtype=tf.float32)
+    lines = tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32)
     # Whole planes: what has different shapes the graph optimizer puts in another order.
-    y, x = tf.meshgrid(line, line, indexing="ij")
+    y, x = tf.meshgrid(*lines, indexing="ij")
 
     across = tf.cos(math.pi * turn) * x + tf.sin(math.pi * turn) * y
     periods = across / (2.2 * tf.pow(4.0, length))
@@ -147,8 +147,8 @@ def stripes(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     hardness = 1.0 + 3.0 * hard
     wave = tf.tanh(hardness * wave) / tf.tanh(hardness)
 
-    middle = (size - 1) / 2
-    beyond = tf.cos(_turns(side)) * (x - middle) + tf.sin(_turns(side)) * (y - middle)
+    size, middle = max(height, width), ((height - 1) / 2, (width - 1) / 2)
+    beyond = tf.cos(_turns(side)) * (x - middle[1]) + tf.sin(_turns(side)) * (y - middle[0])
     part = tf.sigmoid(0.7 * (beyond + (size * place - 0.3 * size)))
     amplitude = 0.02 * tf.pow(15.0, strength)
     striped = image + (amplitude * (wave * part))[..., tf.newaxis]

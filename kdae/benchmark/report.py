@@ -94,7 +94,7 @@ def format_table(rows: Sequence[Row]) -> str:
     for method in (*kdae, *METHODS):
         ours = [row for row in rows if row["method"] == method]
         cells = [_cell([r for r in ours if r["data"] == name], most[name]) for name in sets]
-        times = dict.fromkeys(f"{row['cpu_seconds_per_megapixel']:.2g}" for row in ours)
+        times = dict.fromkeys(_two_digits(row["cpu_seconds_per_megapixel"]) for row in ours)
         name = f"**kdae {method}**" if method in kdae else method
         lines.append(f"| {name} | {' | '.join(cells)} | {', '.join(times)} |")
     for method, figures in PUBLISHED.items():
@@ -104,6 +104,11 @@ def format_table(rows: Sequence[Row]) -> str:
         ]
         lines.append(f"| {method} (published) | {' | '.join(cells)} | - |")
     return "\n".join(lines)
+
+
+def _two_digits(value: float) -> str:
+    """Rounded, and written without an exponent."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _cell(rows: Sequence[Row], most: int) -> str:
