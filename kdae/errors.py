@@ -1,6 +1,7 @@
 """Errors meant for the user, and how a command ends on them."""
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -20,7 +21,7 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
 
     A `UserError` is printed as one line `error: ...` on stderr and ends with status 2 (as
     argparse does for bad arguments); Ctrl-C ends with status 130, without a traceback. Any
-    other exception is a bug and keeps its traceback.
+    other exception is a bug: its traceback is printed, and the status is 1.
 
     Args:
       main: called with None, so that it reads `sys.argv`.
@@ -36,4 +37,9 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = _INTERRUPTED
+    except Exception:
+        # Python would keep the frames to its very end. A batch that is being made in one of
+        # them can then no longer call Python, and the process would wait for it for ever.
+        traceback.print_exc()
+        status = 1
     sys.exit(status)

@@ -18,9 +18,11 @@ from kdae import augment
 from kdae.config import AugmentConfig, NoiseConfig, NoiseSpec
 from kdae.images import to_float
 from kdae.noise import build_noise, quantize
+from kdae.ranges import split, uniform
 from kdae.sources import Pictures
 
 Example = tuple[tf.Tensor, tf.Tensor]
+Op = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def training_batches(
@@ -59,14 +61,23 @@ def training_batches(
     """
     places = range(batch) if places is None else places
     share = len(places)
-    make = _example_maker(pictures, noise, flips, batch, patch, seed)
+    ops = _augmentations(flips)
+    draw = _window_drawer(pictures, flips.windows, batch, patch, seed, 2 + len(ops))
+    read = _window_reader(pictures, patch)
+    finish = _example_finisher(pictures, noise, ops)
 
-    def example(count: tf.Tensor) -> Example:
-        return make(count // share * batch + places.start + count % share)
+    def window(count: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return draw(count // share * batch + places.start + count % share)
 
+    # The pictures are read a batch at a time: a call of Python from the graph costs more
+    # than all the rest of an example.
     return (
         tf.data.Dataset.range(steps.start * share, steps.stop * share)
-        .map(example, num_parallel_calls=parallel, deterministic=True)
+        .map(window, num_parallel_calls=parallel, deterministic=True)
+        .batch(share, drop_remainder=True)
+        .map(read, num_parallel_calls=parallel, deterministic=True)
+        .unbatch()
+        .map(finish, num_parallel_calls=parallel, deterministic=True)
         .batch(share, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
@@ -130,23 +141,70 @@ def validation_batches(
     return examples
 
 
-def _example_maker(
-    pictures: Pictures,
-    noise: NoiseConfig,
-    flips: AugmentConfig,
-    batch: int,
-    patch: int,
-    seed: int,
-) -> Callable[[tf.Tensor], Example]:
-    """A function from the global example number to (noisy, clean), for `Dataset.map`."""
-    channels = pictures.arrays[0].shape[-1]
+def _window_drawer(
+    pictures: Pictures, windows: int, batch: int, patch: int, seed: int, left: int
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """A function from the global example number to what `_window_reader` reads.
+
+    That is seeds [left, 2] for what is done to the window afterwards, the picture's number,
+    and the corners [windows, 2] to choose from.
+    """
     sizes = np.array([array.shape[:2] for array in pictures.arrays])
     areas = sizes.prod(axis=1, dtype=np.float64)
     shares = tf.constant(np.cumsum(areas) / areas.sum(), tf.float32)
     sizes_tensor = tf.constant(sizes, tf.int32)
+
+    def draw(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        key = tf.stack([tf.constant(seed, tf.int64), number // batch])
+        key = tf.random.experimental.stateless_fold_in(key, number % batch)
+        which, where, *seeds = split(key, 2 + left)
+        index = tf.searchsorted(shares, uniform(which, [1]), side="right")[0]
+        index = tf.minimum(index, len(areas) - 1)
+        height, width = tf.unstack(sizes_tensor[index])
+        corners = [
+            augment.crop_offset(own, height, width, patch) for own in split(where, windows)
+        ]
+        return tf.stack(seeds), index, tf.stack(corners)
+
+    return draw
+
+
+def _window_reader(
+    pictures: Pictures, patch: int
+) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """A function from a batch of what `_window_drawer` gives to its seeds and windows.
+
+    The windows are float32 [batch, patch, patch, channels]; of pairs the noisy one's channels
+    come first.
+    """
+    channels = pictures.arrays[0].shape[-1]
     layers = [pictures.arrays] if pictures.noisy is None else [pictures.noisy, pictures.arrays]
-    make_noise = build_noise(noise.kind)
-    steps = [
+
+    def cut(index: int, corners: np.ndarray) -> np.ndarray:
+        # Only the windows are read and made float: a picture may be large, or on disk.
+        windows = [
+            [to_float(layer[index][y : y + patch, x : x + patch]) for layer in layers]
+            for y, x in corners
+        ]
+        # The last is the clean one of a pair.
+        best = windows[0] if len(windows) == 1 else max(windows, key=lambda w: _detail(w[-1]))
+        return np.concatenate(best, axis=-1)
+
+    def cut_all(indices: np.ndarray, corners: np.ndarray) -> np.ndarray:
+        return np.stack([cut(index, own) for index, own in zip(indices, corners, strict=True)])
+
+    def read(
+        seeds: tf.Tensor, indices: tf.Tensor, corners: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        images = tf.numpy_function(cut_all, [indices, corners], tf.float32, stateful=False)
+        return seeds, tf.ensure_shape(images, [None, patch, patch, channels * len(layers)])
+
+    return read
+
+
+def _augmentations(flips: AugmentConfig) -> list[Op]:
+    """What is done to a window, in this order."""
+    return [
         op
         for op, wanted in (
             (augment.flip_left_right, flips.flip_left_right),
@@ -158,39 +216,25 @@ def _example_maker(
         if wanted
     ]
 
-    def read(index: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
-        # Only the windows are read and made float: a picture may be large, or on disk.
-        windows = [
-            [to_float(layer[index][y : y + patch, x : x + patch]) for layer in layers]
-            for y, x in zip(ys, xs, strict=True)
-        ]
-        # The last is the clean one of a pair.
-        chosen = max(windows, key=lambda window: _detail(window[-1]))
-        return np.concatenate(chosen, axis=-1)
 
-    def example(number: tf.Tensor) -> Example:
-        key = tf.stack([tf.constant(seed, tf.int64), number // batch])
-        key = tf.random.experimental.stateless_fold_in(key, number % batch)
-        seeds = tf.unstack(tf.random.split(key, 4 + len(steps)))
-        draw = tf.random.stateless_uniform([], seeds[0], alg="philox")
-        index = tf.searchsorted(shares, draw[tf.newaxis], side="right")[0]
-        index = tf.minimum(index, len(areas) - 1)
-        size = sizes_tensor[index]
-        corners = [
-            augment.crop_offset(own, size[0], size[1], patch)
-            for own in tf.unstack(tf.random.split(seeds[1], flips.windows))
-        ]
-        ys, xs = zip(*corners, strict=True)
-        image = tf.numpy_function(read, [index, ys, xs], tf.float32, stateful=False)
-        image = tf.ensure_shape(image, [patch, patch, channels * len(layers)])
-        for op, own in zip(steps, seeds[4:], strict=True):
+def _example_finisher(
+    pictures: Pictures, noise: NoiseConfig, ops: list[Op]
+) -> Callable[[tf.Tensor, tf.Tensor], Example]:
+    """A function from an example's seeds and its window to (noisy, clean)."""
+    channels = pictures.arrays[0].shape[-1]
+    paired = pictures.noisy is not None
+    make_noise = build_noise(noise.kind)
+
+    def finish(seeds: tf.Tensor, image: tf.Tensor) -> Example:
+        noise_seed, rounding_seed, *own_seeds = tf.unstack(seeds)
+        for op, own in zip(ops, own_seeds, strict=True):
             image = op(image, own)
-        if len(layers) == 2:
+        if paired:
             return image[..., :channels], image[..., channels:]
-        noisy = make_noise(image, seeds[2])
-        return quantize(noisy, seeds[3], noise.quantize), image
+        noisy = make_noise(image, noise_seed)
+        return quantize(noisy, rounding_seed, noise.quantize), image
 
-    return example
+    return finish
 
 
 def _detail(window: np.ndarray) -> float:

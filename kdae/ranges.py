@@ -148,19 +148,32 @@ def _number(value: object) -> float:
 
 def uniform(seed: tf.Tensor, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
     """Draw float32 numbers from [0, 1) with a stateless seed ``[2]``."""
-    # Philox by name: left to itself TensorFlow looks the algorithm up in another op, and
-    # may choose differently on another device.
-    return tf.random.stateless_uniform(shape, seed, alg="philox")
+    return tf.raw_ops.StatelessRandomUniformV2(shape=shape, **_generator(seed))
 
 
 def normal(seed: tf.Tensor, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
     """Draw float32 numbers from the standard normal distribution, seed ``[2]``."""
-    return tf.random.stateless_normal(shape, seed, alg="philox")
+    return tf.raw_ops.StatelessRandomNormalV2(shape=shape, **_generator(seed))
 
 
 def split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
     """Derive ``count`` independent seeds ``[2]`` from one."""
-    return tf.unstack(tf.random.experimental.stateless_split(seed, count, alg="philox"))
+    seeds = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[count, 2], dtype=seed.dtype, **_generator(seed)
+    )
+    return tf.unstack(seeds)
+
+
+def _generator(seed: tf.Tensor) -> dict[str, Any]:
+    """Philox, for the raw ops.
+
+    The same bits as `tf.random.stateless_uniform(..., alg="philox")`, which spends twenty
+    small ops on a seed where this spends one: on patches they cost more than the drawing.
+    Philox by name, since TensorFlow left to itself may choose differently on another device.
+    """
+    philox = tf.random.Algorithm.PHILOX.value
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    return {"key": key, "counter": counter, "alg": philox}
 
 
 def pick(level: Level, u: tf.Tensor) -> tf.Tensor | float:

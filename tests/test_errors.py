@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from kdae.errors import UserError, run_main
@@ -36,9 +39,38 @@ def test_passes_the_status_on(status: int) -> None:
     assert seen == [None]
 
 
-def test_a_bug_keeps_its_traceback() -> None:
+def test_a_bug_ends_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     def main(argv: object) -> int:
         raise KeyError("bug")
 
-    with pytest.raises(KeyError):
+    with pytest.raises(SystemExit) as ended:
         run_main(main)
+    assert ended.value.code == 1
+    assert "in main" in (printed := capsys.readouterr().err) and "KeyError: 'bug'" in printed
+
+
+_BUG_AMID_BATCHES = """
+import numpy as np
+from kdae.config import AugmentConfig, NoiseConfig
+from kdae.errors import run_main
+from kdae.pipeline import training_batches
+from kdae.sources import Pictures
+
+def main(argv):
+    pictures = Pictures(["0"], ["CC0-1.0"], [np.zeros((64, 64, 3), np.uint8)], None, "test")
+    batches = iter(training_batches(
+        pictures, NoiseConfig(), AugmentConfig(windows=64), batch=64, patch=48, seed=0,
+        steps=range(10**6),
+    ))
+    next(batches)
+    raise KeyError("bug")
+
+run_main(main)
+"""
+
+
+def test_a_bug_amid_batches_ends_too() -> None:
+    command = [sys.executable, "-c", _BUG_AMID_BATCHES]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert "KeyError: 'bug'" in ended.stderr
