@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,7 +16,8 @@ from kdae.pipeline import training_batches
 from kdae.sources import load_pictures
 from kdae.step import build_state, build_step
 
-WARM_UP = 20  # steps: tracing, and filling the buffers
+ROUNDS = 10  # in which both are timed in turn, so that a machine that slows down slows both
+WARM_UP = 20  # steps of each round: tracing, and the buffers' first filling, which is faster
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,35 @@ def measure_pipeline(config: Config, steps: int) -> Waiting:
 
     Args:
         config: of the run; its first batch and patch size are used.
-        steps: how many to time.
+        steps: how many to time, in rounds of a tenth.
     """
     data, train = config.data, config.train
     pictures = load_pictures(data.source, "train", data.channels, data.limit, train.patch)
     strategy = tf.distribute.get_strategy()
     state = build_state(config, strategy)
     step = build_step(config, state, strategy)
-    batches = training_batches(
-        pictures, config.noise, config.augment,
-        batch=train.batch, patch=train.patch, seed=train.seed, steps=range(WARM_UP + steps),
-    )  # fmt: skip
+    rounds = min(ROUNDS, steps)
+    timed = [
+        _time_round(
+            training_batches(
+                pictures, config.noise, config.augment,
+                batch=train.batch, patch=train.patch, seed=train.seed + number,
+                steps=range(WARM_UP + steps),
+            ),
+            step,
+            steps // rounds,
+        )
+        for number in range(rounds)
+    ]  # fmt: skip
+    return Waiting(*map(statistics.median, zip(*timed, strict=True)))
+
+
+def _time_round(
+    batches: tf.data.Dataset, step: Callable[[Any], tuple[Any, ...]], steps: int
+) -> tuple[float, float, float]:
+    """Mean seconds per step, of it waiting, and of the step alone."""
     iterator: Iterator[Any] = iter(batches)
-    kept = next(iterator)
-    for batch in islice(iterator, WARM_UP - 1):
+    for batch in islice(iterator, WARM_UP):
         float(step(batch)[0])
     wait = 0.0
     start = time.perf_counter()
@@ -78,8 +95,10 @@ def measure_pipeline(config: Config, steps: int) -> Waiting:
         wait += time.perf_counter() - asked
         float(step(batch)[0])
     total = time.perf_counter() - start
+    # What else would fill its buffers meanwhile.
+    del iterator
     start = time.perf_counter()
     for _ in range(steps):
-        float(step(kept)[0])
+        float(step(batch)[0])
     alone = time.perf_counter() - start
-    return Waiting(total / steps, wait / steps, alone / steps)
+    return total / steps, wait / steps, alone / steps
