@@ -58,14 +58,17 @@ class AugmentConfig:
     """The random crop, and which flips and turns follow it, each with even odds.
 
     Of so many random `windows` of a picture the one with the most detail is trained on:
-    smooth ones are plentiful and easy. `exposure` is how many stops lights or shadows are
-    stretched by at most, `stripes` the share of crops on which fine stripes are laid.
+    smooth ones are plentiful and easy. `halved` is the share of crops that are shrunk by
+    two, and so twice as sharp, where the picture is large enough; `exposure` how many stops
+    lights or shadows are stretched by at most, `stripes` the share of crops on which fine
+    stripes are laid.
     """
 
     flip_left_right: bool = True
     flip_up_down: bool = True
     quarter_turns: bool = True
     windows: int = 1
+    halved: float = 0.0
     exposure: float = 0.0
     stripes: float = 0.0
 
@@ -234,6 +237,7 @@ def _check(config: Config) -> None:
         ("loss", config.loss.l1 >= 0 and config.loss.l2 >= 0, "weights of at least 0"),
         ("loss", config.loss.l1 + config.loss.l2 > 0, "l1 or l2 above 0"),
         ("augment.windows", config.augment.windows > 0, "at least 1"),
+        ("augment.halved", 0 <= config.augment.halved <= 1, "a share, 0 to 1"),
         ("augment.exposure", config.augment.exposure >= 0, "stops, at least 0"),
         ("augment.stripes", 0 <= config.augment.stripes <= 1, "a share, 0 to 1"),
         ("data.train_on", bool(config.data.train_on), "train, validation or both"),

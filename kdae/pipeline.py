@@ -18,8 +18,8 @@ from kdae import augment
 from kdae.config import AugmentConfig, NoiseConfig, NoiseSpec
 from kdae.images import to_float
 from kdae.noise import build_noise, quantize
-from kdae.ranges import split, uniform
 from kdae.sources import Pictures
+from kdae.windows import window_drawer, window_reader
 
 Example = tuple[tf.Tensor, tf.Tensor]
 Op = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -46,7 +46,8 @@ def training_batches(
     Args:
         pictures: from `kdae.sources`.
         noise: what is put on clean pictures; not used for pairs.
-        flips: how many windows to choose from, which flips and turns, exposure, stripes.
+        flips: how many windows to choose from and how often they are halved, which flips
+            and turns, exposure, stripes. Pairs are never halved, which would halve their noise.
         batch: examples per step.
         patch: side of the square crop in pixels.
         seed: of the run.
@@ -62,8 +63,8 @@ def training_batches(
     places = range(batch) if places is None else places
     share = len(places)
     ops = _augmentations(flips)
-    draw = _window_drawer(pictures, flips.windows, batch, patch, seed, 2 + len(ops))
-    read = _window_reader(pictures, patch)
+    draw = window_drawer(pictures, flips, batch, patch, seed, 2 + len(ops))
+    read = window_reader(pictures, patch)
     finish = _example_finisher(pictures, noise, ops)
 
     def window(count: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -141,67 +142,6 @@ def validation_batches(
     return examples
 
 
-def _window_drawer(
-    pictures: Pictures, windows: int, batch: int, patch: int, seed: int, left: int
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-    """A function from the global example number to what `_window_reader` reads.
-
-    That is seeds [left, 2] for what is done to the window afterwards, the picture's number,
-    and the corners [windows, 2] to choose from.
-    """
-    sizes = np.array([array.shape[:2] for array in pictures.arrays])
-    areas = sizes.prod(axis=1, dtype=np.float64)
-    shares = tf.constant(np.cumsum(areas) / areas.sum(), tf.float32)
-    sizes_tensor = tf.constant(sizes, tf.int32)
-
-    def draw(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        key = tf.stack([tf.constant(seed, tf.int64), number // batch])
-        key = tf.random.experimental.stateless_fold_in(key, number % batch)
-        which, where, *seeds = split(key, 2 + left)
-        index = tf.searchsorted(shares, uniform(which, [1]), side="right")[0]
-        index = tf.minimum(index, len(areas) - 1)
-        height, width = tf.unstack(sizes_tensor[index])
-        corners = [
-            augment.crop_offset(own, height, width, patch) for own in split(where, windows)
-        ]
-        return tf.stack(seeds), index, tf.stack(corners)
-
-    return draw
-
-
-def _window_reader(
-    pictures: Pictures, patch: int
-) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A function from a batch of what `_window_drawer` gives to its seeds and windows.
-
-    The windows are float32 [batch, patch, patch, channels]; of pairs the noisy one's channels
-    come first.
-    """
-    channels = pictures.arrays[0].shape[-1]
-    layers = [pictures.arrays] if pictures.noisy is None else [pictures.noisy, pictures.arrays]
-
-    def cut(index: int, corners: np.ndarray) -> np.ndarray:
-        # Only the windows are read and made float: a picture may be large, or on disk.
-        windows = [
-            [to_float(layer[index][y : y + patch, x : x + patch]) for layer in layers]
-            for y, x in corners
-        ]
-        # The last is the clean one of a pair.
-        best = windows[0] if len(windows) == 1 else max(windows, key=lambda w: _detail(w[-1]))
-        return np.concatenate(best, axis=-1)
-
-    def cut_all(indices: np.ndarray, corners: np.ndarray) -> np.ndarray:
-        return np.stack([cut(index, own) for index, own in zip(indices, corners, strict=True)])
-
-    def read(
-        seeds: tf.Tensor, indices: tf.Tensor, corners: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        images = tf.numpy_function(cut_all, [indices, corners], tf.float32, stateful=False)
-        return seeds, tf.ensure_shape(images, [None, patch, patch, channels * len(layers)])
-
-    return read
-
-
 def _augmentations(flips: AugmentConfig) -> list[Op]:
     """What is done to a window, in this order."""
     return [
@@ -235,10 +175,3 @@ def _example_finisher(
         return quantize(noisy, rounding_seed, noise.quantize), image
 
     return finish
-
-
-def _detail(window: np.ndarray) -> float:
-    """Mean size of what the four neighbours do not tell of a pixel."""
-    middle = 4 * window[1:-1, 1:-1]
-    neighbours = window[:-2, 1:-1] + window[2:, 1:-1] + window[1:-1, :-2] + window[1:-1, 2:]
-    return float(np.abs(middle - neighbours).mean())

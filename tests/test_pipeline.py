@@ -55,24 +55,6 @@ def test_shape_range_and_noise() -> None:
     assert noisy.min() < 0  # not clipped
 
 
-def test_of_several_windows_the_one_with_the_most_detail_is_taken() -> None:
-    # Flat but for one corner: a random window seldom sees it, the best of many often.
-    photo = np.full((64, 64, 3), 128, np.uint8)
-    photo[:16, :16] = RNG.integers(0, 256, (16, 16, 3))
-
-    def share(windows: int, data: Pictures) -> float:
-        flips = AugmentConfig(windows=windows)
-        crops = [clean for _, clean in batches(range(20), data=data, flips=flips, noise=CLEAN)]
-        return float(np.mean([image.std() > 0.01 for image in np.concatenate(crops)]))
-
-    one = pictures([photo])
-    assert share(1, one) < 0.5 < 0.9 < share(16, one)
-    # Of pairs the clean partner decides: noise is not detail.
-    noisy = RNG.integers(0, 256, (64, 64, 3), np.uint8)
-    pair = batches(range(20), data=pictures([photo], [noisy]), flips=AugmentConfig(windows=16))
-    assert np.mean([clean.std() > 0.01 for _, cleans in pair for clean in cleans]) > 0.9
-
-
 def test_parallelism_does_not_change_a_bit() -> None:
     assert same(batches(range(6), parallel=1), batches(range(6), parallel=4))
 
@@ -95,25 +77,6 @@ def test_steps_examples_and_seeds_differ() -> None:
     (first, _), (second, _) = batches(range(2))
     assert (first[0] != first[1]).any() and (first != second).any()
     assert not same(batches(range(2)), batches(range(2), seed=6))
-
-
-def test_every_crop_is_a_window_of_a_picture() -> None:
-    data = pictures([PHOTOS.arrays[0]])
-    photo = PHOTOS.arrays[0]
-    corners = [(y, x) for y in range(40 - 15) for x in range(56 - 15)]
-    known = {photo[y : y + 16, x : x + 16].tobytes() for y, x in corners}
-    crops = batches(range(8), data=data, flips=STILL, noise=CLEAN)
-    for _, clean in crops:
-        for image in np.round(clean * 255).astype(np.uint8):
-            assert image.tobytes() in known
-
-
-def test_pictures_are_drawn_in_proportion_to_their_area() -> None:
-    flat = [np.full((h, 20, 1), value, np.uint8) for h, value in ((20, 0), (60, 255))]
-    crops = batches(range(40), data=pictures(flat), batch=10, flips=STILL, noise=CLEAN)
-    share = np.mean([clean.mean() for _, clean in crops])
-    # 400 draws with p = 0.75: standard deviation 0.022.
-    assert share == pytest.approx(0.75, abs=0.08)
 
 
 def test_pairs_stay_aligned_and_get_no_noise() -> None:
