@@ -12,6 +12,7 @@ from kdae.config import ModelConfig
 from kdae.infer import Denoiser
 from kdae.model import build_denoiser
 from kdae.runs import CARD, MODEL, describe, save_model, write_card
+from kdae.sources import Pictures
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
 
@@ -72,3 +73,9 @@ def noise_image(*shape: int, seed: int = 0, dtype: Any = np.uint8) -> np.ndarray
     if dtype.kind == "f":
         return values.astype(dtype)
     return (values * (np.iinfo(dtype).max + 1)).astype(dtype)
+
+
+def pictures(arrays: list[np.ndarray], noisy: list[np.ndarray] | None = None) -> Pictures:
+    """Made-up pictures, or pairs."""
+    names = [str(i) for i in range(len(arrays))]
+    return Pictures(names, ["CC0-1.0"] * len(arrays), arrays, noisy, "test")

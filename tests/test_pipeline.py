@@ -7,15 +7,10 @@ import tensorflow as tf
 from kdae.config import AugmentConfig, NoiseConfig
 from kdae.pipeline import training_batches, validation_batches
 from kdae.sources import Pictures
+from tests.helpers import pictures
 
 RNG = np.random.default_rng(0)
-STILL = AugmentConfig(False, False, False)
 CLEAN = NoiseConfig({"gaussian": {"sigma": 0}}, 0.0)
-
-
-def pictures(arrays: list[np.ndarray], noisy: list[np.ndarray] | None = None) -> Pictures:
-    names = [str(i) for i in range(len(arrays))]
-    return Pictures(names, ["CC0-1.0"] * len(arrays), arrays, noisy, "test")
 
 
 PHOTOS = pictures(

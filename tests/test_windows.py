@@ -7,14 +7,10 @@ import tensorflow as tf
 from kdae.config import AugmentConfig
 from kdae.sources import Pictures
 from kdae.windows import window_drawer, window_reader
+from tests.helpers import pictures
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (40, 56, 3), np.uint8)
-
-
-def pictures(arrays: list[np.ndarray], noisy: list[np.ndarray] | None = None) -> Pictures:
-    names = [str(i) for i in range(len(arrays))]
-    return Pictures(names, ["CC0-1.0"] * len(arrays), arrays, noisy, "test")
 
 
 def windows(data: Pictures, count: int, **flips: float) -> np.ndarray:
