@@ -78,11 +78,11 @@ class Loop:
         with tqdm(total=config.steps, initial=done, unit="step", disable=silent) as bar:
             for step in range(done + 1, config.steps + 1):
                 with self.workers.together():
-                    batch_size, batch = next(batches)
                     start = time.perf_counter()
+                    batch_size, stage = next(batches)
                     if step_function is None or step - 1 == rounded:
                         step_function = self._step_function(eight_bits=step > rounded)
-                    data, penalty = (float(term) for term in step_function(batch))
+                    data, penalty = (float(term) for term in step_function(stage))
                     state.seconds.assign_add(time.perf_counter() - start)
                 if not np.isfinite(data + penalty):
                     self._diverged(step)
@@ -120,7 +120,7 @@ class Loop:
         return build_step(self.config, self.state, self.strategy, eight_bits=eight_bits)
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
-        """(global batch size, batch) for every step that is left, through all stages."""
+        """(global batch size, what gives the batch) for every step left, through all stages."""
         config, done = self.config.train, int(self.state.step.numpy())
         ends = [int(grow.at * config.steps) for grow in config.grow] + [config.steps]
         sizes = [(config.batch, config.patch)] + [(g.batch, g.patch) for g in config.grow]
@@ -132,8 +132,9 @@ class Loop:
                     batch=batch, patch=patch, seed=config.seed,
                     steps=range(max(start, done), end),
                 )  # fmt: skip
-                for element in shared_batches(self.strategy, batch, make):
-                    yield batch, element
+                stage = iter(shared_batches(self.strategy, batch, make))
+                for _ in range(max(start, done), end):
+                    yield batch, stage
             start = end
 
     def save(self) -> None:

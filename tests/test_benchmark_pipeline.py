@@ -1,4 +1,4 @@
-"""The benchmark of the input pipeline counts the wait, and only the wait."""
+"""The benchmark of the input pipeline counts what it costs, and only that."""
 
 import re
 import time
@@ -38,12 +38,11 @@ def test_a_slow_pipeline_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pipeline, "training_batches", slow)
     timed = pipeline.measure_pipeline(SMALL, 5)
-    assert timed.wait > 0.02 and timed.share > 0.5
-    assert timed.alone < timed.step and timed.efficiency < 0.5
+    assert timed.step > 0.02 and timed.efficiency < 0.5
 
 
 def test_the_line_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pipeline", "--steps", "3"]) == 0
-    assert re.search(r"\d+\.\d ms .* \(\d+\.\d %\) waiting for data", capsys.readouterr().out)
+    assert re.search(r"\d+\.\d ms per .*: \d+\.\d % of that speed", capsys.readouterr().out)
     with pytest.raises(UserError, match="--steps: expected at least 1, got 0"):
         main(["pipeline", "--steps", "0"])

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -129,12 +131,12 @@ def test_ctrl_c_saves_everything(
     def interrupted(*args: object, **kw: bool) -> object:
         function = real(*args, **kw)  # type: ignore[arg-type]
 
-        def step_function(batch: object) -> object:
+        def step_function(batches: Iterator[Any]) -> object:
             nonlocal taken
             taken += 1
             if taken == 11:
                 raise KeyboardInterrupt
-            return function(batch)
+            return function(batches)
 
         return step_function
 

@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="M", help=f"({DEFAULT_MODEL})"
     )
-    pipeline = verbs.add_parser("pipeline", help="the share of a step spent waiting for data")
+    pipeline = verbs.add_parser(
+        "pipeline", help="training beside its steps with all data in memory"
+    )
     pipeline.add_argument("--config", metavar="FILE", default="configs/quickstart.yaml")
     pipeline.add_argument("--steps", type=int, default=300, help="steps to time (300)")
     scaling = verbs.add_parser("scaling", help="where the network limits many workers")
