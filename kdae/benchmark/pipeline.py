@@ -16,7 +16,7 @@ from kdae.sources import load_pictures
 from kdae.step import build_state, build_step
 
 ROUNDS = 10  # in which both are timed in turn, so that a machine that slows down slows both
-WARM_UP = 20  # steps of each round: tracing, and the buffers' first filling, which is faster
+WARM_UP = 20  # steps: tracing, and the buffers' first filling, which is faster
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,23 @@ def measure_pipeline(config: Config, steps: int) -> Speed:
             steps=range(WARM_UP + steps),
         )  # fmt: skip
         in_memory = tf.data.Dataset.from_tensors(next(iter(made))).repeat()
-        whole, alone = (_seconds(step, batches, each) for batches in (made, in_memory))
+        whole, alone = (seconds_per_step(step, batches, each) for batches in (made, in_memory))
         # What a round says of both, taken together: the machine's pace changes in between.
         timed.append((whole, alone, alone / whole))
     return Speed(*map(statistics.median, zip(*timed, strict=True)))
 
 
-def _seconds(
+def seconds_per_step(
     step: Callable[..., tuple[Any, ...]], batches: tf.data.Dataset, steps: int
 ) -> float:
-    """Mean seconds of a step; the iterator, which fills its buffers, ends with it."""
+    """Mean time of a step, after some that warm it up.
+
+    Args:
+        step: from `kdae.step.build_step`.
+        batches: at least `WARM_UP` + `steps`; their iterator, which fills its buffers, ends
+            with the measurement.
+        steps: how many to time.
+    """
     iterator = iter(batches)
     for _ in range(WARM_UP):
         float(step(iterator)[0])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import matplotlib.pyplot as plt
 import tensorflow as tf
 
 from kdae.arithmetic import totals
+from kdae.benchmark.pipeline import seconds_per_step
 from kdae.config import Config
 from kdae.runs import replace_file
 from kdae.step import build_state, build_step
@@ -28,7 +28,6 @@ GPUS = (8, 16, 32, 64, 128, 256, 512)
 GIGABITS = (10, 100, 400)
 LATENCY = 20e-6  # seconds from one machine to the next, assumed
 PER_GPU = 32  # pictures, in the table of shares and the plot
-WARM_UP = 5  # steps
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,10 @@ def measure_step(name: str, config: Config, steps: int) -> Step:
     last = train.grow[-1] if train.grow else train
     shape = (last.batch, last.patch, last.patch, config.data.channels)
     batch = tuple(tf.random.stateless_uniform(shape, [0, number]) for number in range(2))
-    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    in_memory = tf.data.Dataset.from_tensors(batch).repeat()
     strategy = tf.distribute.get_strategy()
     state = build_state(config, strategy)
-    step = build_step(config, state, strategy)
-    for _ in range(WARM_UP):
-        float(step(batches)[0])
-    start = time.perf_counter()
-    for _ in range(steps):
-        float(step(batches)[0])
-    seconds = (time.perf_counter() - start) / steps
+    seconds = seconds_per_step(build_step(config, state, strategy), in_memory, steps)
     cost = totals(state.model)
     flop = 3 * cost.flop_per_pixel * last.batch * last.patch**2
     return Step(name, cost.parameters, last.batch, last.patch, flop, seconds)
