@@ -23,16 +23,17 @@ install: .venv/installed  ## make .venv with everything in requirements.lock
 train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
 	$(BIN)/python -m kdae.train --config configs/quickstart.yaml
 
-lint: install  ## ruff and mypy
+lint: install  ## ruff, mypy, and who may import whom (import-linter)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --silent --no-audit --no-fund
 
 web/public/models/models.json: $(wildcard kdae/weights/*) web/tools/models.py \
-		kdae/exporters/tfjs.py web/tests/golden/noisy.png web/node_modules/.package-lock.json \
+		kdae/export/tfjs/exporter.py web/tests/golden/noisy.png web/node_modules/.package-lock.json \
 		| .venv/installed
 	$(BIN)/python web/tools/models.py
 
@@ -73,11 +74,11 @@ test-serving: install $(SERVING)/installed  ## the model behind KServe: client, 
 	$(BIN)/pytest -s export/serving
 	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && \
 		$(BIN)/python -m kdae.export --model photo --format savedmodel --out $$folder && \
-		$(SERVING)/python export/serving/load.py $$folder/photo/savedmodel/1
+		$(SERVING)/python export/serving/tests/load.py $$folder/photo/savedmodel/1
 
 # Outside `test`, which has a part of it: takes a quarter of an hour.
 test-workers: install  ## lose training workers in every way, and go on
-	$(BIN)/pytest tests/slow_workers.py
+	$(BIN)/pytest tests/train/slow_distributed.py
 
 lock: install  ## resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --extra dev --no-emit-index-url --python-version 3.11 \

@@ -1,9 +1,12 @@
 """Errors meant for the user, and how a command ends on them."""
 
+import difflib
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
+
+from kdae.quiet import quiet_tensorflow
 
 _INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C: 128 + SIGINT
 
@@ -16,6 +19,13 @@ class UserError(ValueError):
     """
 
 
+def did_you_mean(name: object, known: Sequence[str]) -> str:
+    """End of a message about an unknown name: the closest known one, and all of them."""
+    close = difflib.get_close_matches(str(name), known, n=1)
+    meant = f", did you mean {close[0]!r}?" if close else ""
+    return f"{meant} (known: {', '.join(known) or 'none'})"
+
+
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Runs a command's `main(argv) -> exit status` and ends the process with its status.
 
@@ -23,12 +33,16 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     argparse does for bad arguments); Ctrl-C ends with status 130, without a traceback. Any
     other exception is a bug: its traceback is printed, and the status is 1.
 
+    What TensorFlow prints when it starts is held back, provided that it is imported by `main`
+    and not before.
+
     Args:
       main: called with None, so that it reads `sys.argv`.
 
     Raises:
       SystemExit: always.
     """
+    quiet_tensorflow()
     try:
         status = main(None)
     except UserError as error:

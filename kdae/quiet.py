@@ -61,6 +61,19 @@ class QuietImport(importlib.abc.MetaPathFinder):
         return spec
 
 
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's start-up lines, which would bury a command's own, off the terminal.
+
+    Changes the process: its environment, where a user's setting wins, and how it imports
+    TensorFlow. So commands call this, and nothing else does.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Some lines are printed before it reads the setting.
+    hooked = any(isinstance(finder, QuietImport) for finder in sys.meta_path)
+    if "tensorflow" not in sys.modules and not hooked:
+        sys.meta_path.insert(0, QuietImport("tensorflow"))
+
+
 def _restore(saved: list[tuple[int, int]]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()

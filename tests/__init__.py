@@ -1,3 +1,5 @@
-# First, for it quiets TensorFlow, which otherwise sets a louder level by itself that the
-# commands which tests start would inherit.
-import kdae as kdae
+from kdae.quiet import quiet_tensorflow
+
+# TensorFlow otherwise sets a louder level by itself, which the commands that tests start would
+# inherit.
+quiet_tensorflow()

@@ -8,11 +8,10 @@ import keras
 import numpy as np
 from PIL import Image
 
-from kdae.config import ModelConfig
-from kdae.infer import Denoiser
-from kdae.model import build_denoiser
-from kdae.runs import CARD, MODEL, describe, save_model, write_card
-from kdae.sources import Pictures
+from kdae.cards import CARD, MODEL, write_card
+from kdae.data import Pictures
+from kdae.engine import Denoiser
+from kdae.model import ModelConfig, build_denoiser, describe, save_model
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
 

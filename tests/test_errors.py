@@ -51,10 +51,9 @@ def test_a_bug_ends_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> No
 
 _BUG_AMID_BATCHES = """
 import numpy as np
-from kdae.config import AugmentConfig, NoiseConfig
 from kdae.errors import run_main
-from kdae.pipeline import training_batches
-from kdae.sources import Pictures
+from kdae.data import AugmentConfig, Pictures, training_batches
+from kdae.noise import NoiseConfig
 
 def main(argv):
     pictures = Pictures(["0"], ["CC0-1.0"], [np.zeros((64, 64, 3), np.uint8)], None, "test")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from tools.models import choose
 
+from kdae.cards import CARD, load_card, locate_model, shipped_models
 from kdae.errors import UserError
-from kdae.runs import CARD, load_card, locate_model, shipped_models
 
 WEB = Path(__file__).parent
 MODELS = WEB / "public" / "models"

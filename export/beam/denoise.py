@@ -35,12 +35,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
 import kdae
+from kdae.cards import CARD, DEFAULT_MODEL, MODEL
+from kdae.denoise.journal import Settings
+from kdae.denoise.plan import Job, writable
+from kdae.denoise.stream import denoise_file
 from kdae.errors import UserError, run_main
 from kdae.images import IMAGE_SUFFIXES
-from kdae.jobs import Job, writable
-from kdae.manifest import Settings
-from kdae.runs import CARD, DEFAULT_MODEL, MODEL
-from kdae.stream import denoise_file
 
 SETTINGS, RESULTS, DEAD_LETTER = "settings.json", "results", "dead-letter"
 

@@ -23,9 +23,9 @@ from PIL import Image
 
 import kdae
 import kdae.denoise
+from kdae.denoise.journal import MANIFEST, Settings
 from kdae.errors import UserError
 from kdae.images import Picture, write_image
-from kdae.manifest import MANIFEST, Settings
 from tests.helpers import noise_image, tiny_run, touch
 
 pytestmark = pytest.mark.filterwarnings("default")  # Beam's own are many

@@ -9,13 +9,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from kdae.benchmark import memory
-from kdae.benchmark.folder import measure_folder
-from kdae.benchmark.pipeline import measure_pipeline
-from kdae.benchmark.scaling import measure_step, write_scaling
-from kdae.config import load_config
+from kdae.cards import DEFAULT_MODEL, locate_model
 from kdae.errors import UserError, run_main
-from kdae.runs import DEFAULT_MODEL, locate_model
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     scaling.add_argument("--out", type=Path, required=True, metavar="DIR")
     args = parser.parse_args(argv)
+    # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
+    from kdae.benchmark import memory
+    from kdae.benchmark.folder import measure_folder
+    from kdae.benchmark.pipeline import measure_pipeline
+    from kdae.benchmark.scaling import measure_step, write_scaling
+    from kdae.train import load_config
+
     if args.verb == "quality":
         _quality(args.data, args.out)
     elif args.verb == "folder":

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdae.denoise.journal import Manifest, Settings
+from kdae.denoise.plan import Job, plan
+from kdae.denoise.stream import Result, denoise_file, denoise_files
+from kdae.engine import load
 from kdae.errors import UserError
 from kdae.images import list_images, read_image
-from kdae.infer import load
-from kdae.jobs import Job, plan
-from kdae.manifest import Manifest, Settings
-from kdae.stream import Result, denoise_file, denoise_files
 
 REPEATS = 3
 

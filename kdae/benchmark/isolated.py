@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kdae.errors import UserError
+from kdae.quiet import quiet_tensorflow
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def measured(
     os.sched_setaffinity(0, sorted(ours)[:processors])
     try:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
+        with ProcessPoolExecutor(1, context, quiet_tensorflow) as pool:
             return pool.submit(_measure, prepare, args, least).result()
     finally:
         os.sched_setaffinity(0, ours)

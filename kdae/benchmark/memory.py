@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kdae.benchmark.isolated import measured
-from kdae.infer import load
+from kdae.engine import load
 
 SIDES = (1_000, 3_162, 10_000)  # 1, 10 and 100 megapixels
 

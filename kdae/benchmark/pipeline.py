@@ -10,10 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from kdae.config import Config
-from kdae.pipeline import training_batches
-from kdae.sources import load_pictures
-from kdae.step import build_state, build_step
+from kdae.data import load_pictures, training_batches
+from kdae.train import Config
+from kdae.train.step import build_state, build_step
 
 ROUNDS = 10  # in which both are timed in turn, so that a machine that slows down slows both
 WARM_UP = 20  # steps: tracing, and the buffers' first filling, which is faster
@@ -74,7 +73,7 @@ def seconds_per_step(
     """Mean time of a step, after some that warm it up.
 
     Args:
-        step: from `kdae.step.build_step`.
+        step: from `kdae.train.step.build_step`.
         batches: at least `WARM_UP` + `steps`; their iterator, which fills its buffers, ends
             with the measurement.
         steps: how many to time.

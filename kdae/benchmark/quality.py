@@ -18,12 +18,13 @@ from tqdm import tqdm
 
 from kdae.benchmark.isolated import measured
 from kdae.benchmark.methods import METHODS, estimated_sigma
+from kdae.cards import shipped_models
+from kdae.data import KDAE_PHOTOS, Pictures, load_pictures
+from kdae.engine import load
 from kdae.errors import UserError
-from kdae.evaluate import Sample, evaluate, noisy_samples, pair_samples
-from kdae.infer import load
+from kdae.evaluate import evaluate
+from kdae.evaluate.measure import Sample, noisy_samples, pair_samples
 from kdae.metrics import SSIM_MIN_SIZE
-from kdae.runs import shipped_models
-from kdae.sources import KDAE_PHOTOS, Pictures, load_pictures
 
 SIGMAS = (15, 25, 50)
 THREADS = (1, 2)

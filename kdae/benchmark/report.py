@@ -17,7 +17,8 @@ import matplotlib.pyplot as plt
 
 from kdae.benchmark.methods import METHODS
 from kdae.benchmark.quality import SIGMAS
-from kdae.runs import load_card, locate_model, replace_file
+from kdae.cards import load_card, locate_model
+from kdae.files import replace_file
 
 Row = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 """Where the network becomes the limit of training on many workers: counted, not run.
 
 A step computes, then exchanges the gradients of all workers, and does not do both at once:
-see `kdae.step`. The first takes FLOP / rate, the second is `exchange_seconds`.
+see `kdae.train.step`. The first takes FLOP / rate, the second is `exchange_seconds`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import tensorflow as tf
 
-from kdae.arithmetic import totals
 from kdae.benchmark.pipeline import seconds_per_step
-from kdae.config import Config
-from kdae.runs import replace_file
-from kdae.step import build_state, build_step
+from kdae.files import replace_file
+from kdae.model import totals
+from kdae.train import Config
+from kdae.train.step import build_state, build_step
 
 GPUS = (8, 16, 32, 64, 128, 256, 512)
 GIGABITS = (10, 100, 400)

@@ -16,14 +16,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from kdae import runs
-from kdae.config import config_from_dict
-from kdae.evaluate import evaluate, noisy_samples
+from kdae.data import KDAE_PHOTOS, load_pictures
+from kdae.engine import Denoiser, load
+from kdae.evaluate import evaluate
+from kdae.evaluate.measure import noisy_samples
 from kdae.images import to_float
-from kdae.infer import Denoiser, load
-from kdae.loop import Diverged
-from kdae.sources import KDAE_PHOTOS, load_pictures
 from kdae.train import train
+from kdae.train.config import config_from_dict
+from kdae.train.folder import CONFIG, HISTORY
+from kdae.train.loop import Diverged
 
 Settings = Mapping[str, Mapping[str, Any]]
 
@@ -51,7 +52,7 @@ class Run:
     """A finished training run.
 
     Attributes:
-        folder: see `kdae.runs`.
+        folder: see `kdae.train.folder`.
         watched: what `watch` returned at each validation, and the `step`.
         diverged: how the run ended, when its loss was no longer a number.
     """
@@ -72,7 +73,7 @@ class Run:
 
     def history(self, column: str) -> list[float]:
         """A column of `history.csv`."""
-        with open(self.folder / runs.HISTORY, newline="", encoding="utf-8") as file:
+        with open(self.folder / HISTORY, newline="", encoding="utf-8") as file:
             return [float(row[column]) for row in csv.DictReader(file)]
 
 
@@ -133,7 +134,7 @@ class Lab:
 
         ended = folder / "diverged.txt"
         if not ended.is_file():
-            resume = (folder / runs.CONFIG).is_file()
+            resume = (folder / CONFIG).is_file()
             try:
                 # What a run says of itself would bury the lecture's own lines.
                 with contextlib.redirect_stdout(io.StringIO()):

@@ -17,9 +17,9 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from kdae.config import config_from_dict
 from kdae.lecture.lab import Lab, Settings
 from kdae.model import build_denoiser, encoder
+from kdae.train.config import config_from_dict
 
 PLAIN: Settings = {
     "model": {"family": "plain", "widths": [32, 64], "blocks": [1, 1]},

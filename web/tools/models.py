@@ -15,11 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kdae.cards import DEFAULT_MODEL, shipped_models
 from kdae.errors import UserError, run_main
-from kdae.export import export_model
 from kdae.images import Picture, read_image, write_image
-from kdae.infer import Denoiser
-from kdae.runs import DEFAULT_MODEL, load_model, shipped_models
 
 WEB = Path(__file__).parents[1]
 MODELS, GOLDEN = WEB / "public" / "models", WEB / "tests" / "golden"
@@ -61,6 +59,11 @@ def choose(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; it has no arguments."""
+    # Not at the top: `run_main` has to quiet TensorFlow before it is imported.
+    from kdae.engine import Denoiser
+    from kdae.export import export_model
+    from kdae.model import load_model
+
     names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
     noisy = read_image(GOLDEN / "noisy.png").pixels
     MODELS.parent.mkdir(exist_ok=True)

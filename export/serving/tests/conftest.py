@@ -1,0 +1,6 @@
+"""Lets the tests import the modules of the server, which are no package."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))

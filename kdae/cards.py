@@ -1,0 +1,75 @@
+"""Model cards, and where a model is; needs neither TensorFlow nor Keras.
+
+A card is the contract that every consumer of a model reads. It lies beside the model's file.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from kdae.errors import UserError
+from kdae.files import replace_file
+
+MODEL, CARD = "model.keras", "model-card.json"
+CARD_FORMAT = 1
+DEFAULT_MODEL = "photo"
+
+
+def shipped_models() -> list[str]:
+    """Names of the models inside the package."""
+    folder = resources.files("kdae") / "weights"
+    if not folder.is_dir():
+        return []
+    names = [file.name for file in folder.iterdir()]
+    return sorted(name.removesuffix(".keras") for name in names if name.endswith(".keras"))
+
+
+def locate_model(name: str | Path) -> tuple[Path, Path | None]:
+    """The `.keras` file and the model card (None without one) of a model.
+
+    Args:
+        name: a run folder, a `.keras` file (its card lies beside it: `model-card.json` for
+            `model.keras`, `NAME.json` for `NAME.keras`), or the name of a shipped model.
+
+    Raises:
+        UserError: when there is no such model; says what there is.
+    """
+    path = Path(name)
+    if path.is_dir():
+        if not (path / MODEL).is_file():
+            raise UserError(f"model {name}: the folder holds no {MODEL}; is the run finished?")
+        path = path / MODEL
+    elif str(name) in shipped_models():
+        path = Path(str(resources.files("kdae") / "weights" / f"{name}.keras"))
+    elif not path.is_file():
+        shipped = ", ".join(shipped_models()) or "none in this installation"
+        raise UserError(
+            f"model {name}: expected a run folder, a .keras file or a shipped model ({shipped})"
+        )
+    cards = [path.with_suffix(".json")] + [path.parent / CARD] * (path.name == MODEL)
+    return path, next((card for card in cards if card.is_file()), None)
+
+
+def load_card(path: str | Path) -> dict[str, Any]:
+    """Reads a model card.
+
+    Raises:
+        UserError: the file is missing, not JSON, or of a format this version cannot read.
+    """
+    try:
+        card: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"model card {path}: cannot be read ({error})") from error
+    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
+        found = card.get("format") if isinstance(card, dict) else type(card).__name__
+        raise UserError(f"model card {path}: expected format {CARD_FORMAT}, got {found!r}")
+    return card
+
+
+def write_card(card: dict[str, Any], path: str | Path) -> None:
+    """Writes a model card, atomically."""
+    text = json.dumps(card, indent=2) + "\n"
+    replace_file(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))

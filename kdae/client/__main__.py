@@ -1,0 +1,63 @@
+"""Has a server denoise a picture: `python -m kdae.client PICTURE -o OUT --server URL`.
+
+The server runs the exported SavedModel: TF Serving or KServe (`export/serving/`). A large
+picture is sent in tiles with as much context as the network sees, several at a time: the
+result is that of the whole picture, and no request keeps the server from others for long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdae.cards import DEFAULT_MODEL, load_card
+from kdae.client.client import SERVER, TIMEOUT, Client
+from kdae.errors import UserError, run_main
+from kdae.images import read_image, write_image
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kdae.client",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("picture", help="PNG, JPEG, TIFF, WebP, BMP or GIF")
+    parser.add_argument("-o", "--out", required=True, help="where to; any of these but GIF")
+    parser.add_argument(
+        "--server",
+        default=SERVER,
+        metavar="URL",
+        help="http(s):// (TF Serving, KServe), tfserving:// or kserve:// (their gRPC) and "
+        f"HOST:PORT ({SERVER})",
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"its name on the server ({DEFAULT_MODEL})"
+    )
+    parser.add_argument("--card", type=Path, metavar="FILE", help="of a model of your own")
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="0..1", help="of the denoising (1)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=TIMEOUT,
+        metavar="S",
+        help=f"of a request ({TIMEOUT:g})",
+    )
+    args = parser.parse_args(argv)
+    if not 0.0 <= args.strength <= 1.0:
+        raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
+    card = load_card(args.card) if args.card else None
+    client = Client(args.server, args.model, card=card, timeout=args.timeout)
+    picture = read_image(args.picture)
+    clean = client.denoise(picture.pixels, args.strength)
+    write_image(args.out, dataclasses.replace(picture, pixels=clean))
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)

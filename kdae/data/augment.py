@@ -1,0 +1,136 @@
+"""Augmentation: pure functions ``(image, seed) -> image``, eager and inside ``tf.data``.
+
+The same seed makes the same choice whatever the picture, so a noisy and a clean picture of
+a pair stay aligned when both are given the same seed. Give each function a seed of its own
+(``tf.random.split``): with a shared one the choices of different functions are linked.
+"""
+
+import math
+
+import tensorflow as tf
+
+from kdae.draws import uniform
+
+
+def crop_offset(
+    seed: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draw the top left corner of a square crop, uniformly over all that fit.
+
+    Args:
+        seed: integer tensor ``[2]``.
+        height: height of the picture in pixels, at least ``size``.
+        width: width of the picture in pixels, at least ``size``.
+        size: side of the crop in pixels.
+
+    Returns:
+        ``(y, x)``, int32 scalars, ``0 <= y <= height - size``, ``0 <= x <= width - size``.
+    """
+    room = tf.cast(tf.stack([height, width]), tf.float32) - (size - 1)
+    corner = tf.cast(uniform(seed, [2]) * room, tf.int32)
+    return corner[0], corner[1]
+
+
+def flip_left_right(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirror a picture ``[H, W, C]`` left to right with probability 1/2."""
+    return tf.where(uniform(seed, []) < 0.5, tf.reverse(image, [1]), image)
+
+
+def flip_up_down(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirror a picture ``[H, W, C]`` top to bottom with probability 1/2."""
+    return tf.where(uniform(seed, []) < 0.5, tf.reverse(image, [0]), image)
+
+
+def quarter_turn(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Turn a square picture by 0, 1, 2 or 3 quarter turns, each with probability 1/4.
+
+    Args:
+        image: ``[S, S, C]`` of any type.
+        seed: integer tensor ``[2]``.
+
+    Returns:
+        ``[S, S, C]`` of the same type.
+
+    Raises:
+        ValueError: the picture is not square.
+    """
+    height, width = image.shape[:2]
+    if height != width:
+        raise ValueError(f"image: expected a square picture, got {height}x{width} pixels")
+    # A half turn, then a quarter turn: computing both sides of tf.where is cheaper on a
+    # patch than a branch of the graph.
+    half, quarter = tf.unstack(uniform(seed, [2]) < 0.5)
+    image = tf.where(half, tf.reverse(image, [0, 1]), image)
+    return tf.where(quarter, tf.reverse(tf.transpose(image, [1, 0, 2]), [0]), image)
+
+
+def exposure(image: tf.Tensor, seed: tf.Tensor, stops: float) -> tf.Tensor:
+    """Stretch every second picture, so that its lights are blown out, or its shadows black.
+
+    Few photographs made with care hold large white or black areas, and noise that is cut off
+    there looks like no other.
+
+    Args:
+        image: float32 ``[H, W, C]`` in [0, 1].
+        seed: integer tensor ``[2]``.
+        stops: a gain of up to ``2 ** stops`` is drawn, on a logarithmic scale; it is applied
+            from black or from white, with even odds.
+
+    Returns:
+        ``[H, W, C]`` in [0, 1].
+    """
+    drawn, side = tf.unstack(uniform(seed, [2]))
+    gain = tf.pow(2.0, tf.maximum((2.0 * drawn - 1.0) * stops, 0.0))
+    lights = tf.minimum(gain * image, 1.0)
+    shadows = tf.maximum(1.0 - gain * (1.0 - image), 0.0)
+    stretched = tf.where(side < 0.5, lights, shadows)
+    # Not through the arithmetic of a gain of 1, which rounds.
+    return tf.where(gain > 1.0, stretched, image)
+
+
+def stripes(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
+    """Lay fine stripes over a part of some pictures, as on cloth that falls in folds.
+
+    Photographs hold few repeated patterns of a few pixels, and a net that has not seen them
+    takes them for noise.
+
+    Args:
+        image: float32 ``[H, W, C]`` in [0, 1], its sides known.
+        seed: integer tensor ``[2]``.
+        share: of the pictures that get stripes, 0 to 1. Their period is 2.2 to 8.8 pixels and
+            their amplitude 0.02 to 0.3, both drawn on a logarithmic scale; direction, folds,
+            sharpness and the edge of the striped part are random.
+
+    Returns:
+        ``[H, W, C]`` in [0, 1].
+    """
+    height, width = image.shape[:2]
+    # All the draws are uniform in [0, 1).
+    laid, length, turn, bend, fold_y, fold_x, fold_at, begin, hard, strength, side, place = (
+        tf.unstack(uniform(seed, [12]))
+    )
+    lines = tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32)
+    # Whole planes: what has different shapes the graph optimizer puts in another order.
+    y, x = tf.meshgrid(*lines, indexing="ij")
+
+    across = tf.cos(math.pi * turn) * x + tf.sin(math.pi * turn) * y
+    periods = across / (2.2 * tf.pow(4.0, length))
+    # Folds shift the stripes to and fro by up to two periods, slowly.
+    slow = (0.06 * fold_y - 0.03) * y + (0.06 * fold_x - 0.03) * x + fold_at
+    shift = 2.0 * bend * tf.sin(_turns(slow))
+    wave = tf.sin(_turns(periods + shift + begin))
+    # From a sine to almost a square wave.
+    hardness = 1.0 + 3.0 * hard
+    wave = tf.tanh(hardness * wave) / tf.tanh(hardness)
+
+    size, middle = max(height, width), ((height - 1) / 2, (width - 1) / 2)
+    beyond = tf.cos(_turns(side)) * (x - middle[1]) + tf.sin(_turns(side)) * (y - middle[0])
+    part = tf.sigmoid(0.7 * (beyond + (size * place - 0.3 * size)))
+    amplitude = 0.02 * tf.pow(15.0, strength)
+    striped = image + (amplitude * (wave * part))[..., tf.newaxis]
+    return tf.where(laid < share, tf.clip_by_value(striped, 0.0, 1.0), image)
+
+
+def _turns(turns: tf.Tensor) -> tf.Tensor:
+    """Radians."""
+    return 2.0 * math.pi * turns

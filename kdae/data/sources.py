@@ -1,0 +1,275 @@
+"""Where pictures come from: `kdae_photos`, any TFDS data set, a folder, or pairs.
+
+All of them end as arrays held as they are in their files (uint8 or uint16), so that random
+crops are cheap: in memory up to a limit, the rest in a temporary file mapped into memory.
+"""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kdae.data.licenses import read_licenses
+from kdae.data.pairs import match_pairs
+from kdae.data.spill import RAM_LIMIT, Store
+from kdae.data.splits import SPLITS, held_out
+from kdae.errors import UserError
+from kdae.images import list_images, read_image, to_channels
+
+KDAE_PHOTOS = "kdae_photos"
+TFDS_PREFIX = "tfds:"
+
+_SHOWN = 5  # names in a report of skipped pictures
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of one split.
+
+    Attributes:
+      names: of each picture: a path, or the data set's own name.
+      licenses: of each picture, "unknown" where nothing is said.
+      arrays: the clean pictures, [H, W, C] uint8 or uint16, all with the same C; sizes may
+        differ.
+      noisy: for pairs the noisy partner of each, of the same shape; else None.
+      source: what was asked for, in words.
+    """
+
+    names: list[str]
+    licenses: list[str]
+    arrays: list[np.ndarray]
+    noisy: list[np.ndarray] | None
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    @property
+    def description(self) -> str:
+        """One line: the source, the number of pictures and their megapixels."""
+        pixels = sum(array.shape[0] * array.shape[1] for array in self.arrays)
+        kind = "pictures" if self.noisy is None else "pairs"
+        return f"{self.source}: {len(self)} {kind}, {pixels / 1e6:.1f} megapixels"
+
+    @property
+    def license_summary(self) -> dict[str, int]:
+        """How many pictures are under each licence, the most frequent first."""
+        return dict(Counter(self.licenses).most_common())
+
+
+def joined(parts: Sequence[Pictures]) -> Pictures:
+    """All pictures of several sets with equal channels as one set.
+
+    Raises:
+      UserError: if some are pairs and others clean pictures alone.
+    """
+    if len({part.noisy is None for part in parts}) > 1:
+        names = " and ".join(part.source for part in parts)
+        raise UserError(f"{names}: expected pairs or clean pictures alone, got both")
+    return Pictures(
+        names=[name for part in parts for name in part.names],
+        licenses=[license for part in parts for license in part.licenses],
+        arrays=[array for part in parts for array in part.arrays],
+        noisy=None
+        if parts[0].noisy is None
+        else [array for part in parts for array in part.noisy or []],
+        source=" + ".join(part.source for part in parts),
+    )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A picture on its way in."""
+
+    name: str
+    license: str
+    clean: np.ndarray
+    noisy: np.ndarray | None = None
+
+
+def load_pictures(
+    source: str | os.PathLike[str] | dict[str, str],
+    split: str,
+    channels: int,
+    limit: int | None = None,
+    min_size: int = 0,
+    *,
+    whole: bool = False,
+    data_dir: str | os.PathLike[str] | None = None,
+    ram_limit: int = RAM_LIMIT,
+) -> Pictures:
+    """Loads the pictures of one split of a source.
+
+    A picture that cannot be read, or is smaller than `min_size`, is skipped; one warning
+    names those skipped.
+
+    Args:
+      source: "kdae_photos"; "tfds:NAME", NAME as for `tfds.load` (downloaded on first use);
+        a folder, searched with its subfolders (their licences: see `kdae.data.licenses`);
+        or {"noisy": ..., "clean": ...}, two folders (matched by relative path without suffix)
+        or two patterns such as "shots/*_real.png" and "shots/*_mean.png" (matched by what `*`
+        stands for).
+      split: "train", "validation" or "test". Folders and pairs have no splits: see
+        `held_out`. A TFDS data set with only one of validation and test gives its even
+        pictures to validate and its odd ones to test; one with neither is divided like a
+        folder.
+      channels: 1 (grey) or 3 (RGB); pictures are converted.
+      limit: at most so many pictures, the first ones.
+      min_size: least height and width in pixels.
+      whole: take all of a folder or of pairs, not the share of the split: for a folder that
+        is used for one split only.
+      data_dir: of TFDS; default: the environment's TFDS_DATA_DIR, else TFDS's own.
+      ram_limit: bytes held in memory before a temporary file is used.
+
+    Raises:
+      UserError: if the source does not exist, cannot be had, or has no usable picture.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split: expected one of {SPLITS}, got {split!r}")
+    if channels not in (1, 3):
+        raise ValueError(f"channels: expected 1 or 3, got {channels}")
+    if limit is not None and limit < 1:
+        raise UserError(f"limit: expected at least 1, got {limit}")
+    problems: list[str] = []
+    candidates: Iterable[_Candidate]
+    if isinstance(source, dict):
+        candidates, label = _pairs(source, split, whole, problems)
+    elif str(source) == KDAE_PHOTOS or str(source).startswith(TFDS_PREFIX):
+        candidates, label = _tfds(str(source), split, data_dir)
+    else:
+        candidates, label = _folder(Path(source), split, whole, problems)
+    store = Store(ram_limit)
+    names: list[str] = []
+    licenses: list[str] = []
+    paired = False
+    for candidate in candidates:
+        height, width = candidate.clean.shape[:2]
+        if min(height, width) < min_size:
+            problems.append(
+                f"{candidate.name}: {width}x{height} pixels is smaller than "
+                f"the {min_size}x{min_size} that are cut from it"
+            )
+            continue
+        names.append(candidate.name)
+        licenses.append(candidate.license)
+        store.add(to_channels(candidate.clean, channels))
+        if candidate.noisy is not None:
+            paired = True
+            store.add(to_channels(candidate.noisy, channels))
+        if limit is not None and len(names) == limit:
+            break
+    label += "" if whole else f" ({split})"
+    _report(problems, len(names), label)
+    arrays = store.arrays()
+    noisy = arrays[1::2] if paired else None
+    return Pictures(names, licenses, arrays[::2] if paired else arrays, noisy, label)
+
+
+def _folder(
+    folder: Path, split: str, whole: bool, problems: list[str]
+) -> tuple[Iterator[_Candidate], str]:
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise UserError(
+            f"data source {str(folder)!r}: expected {KDAE_PHOTOS}, {TFDS_PREFIX}NAME or a "
+            f"folder, but this path {what}"
+        )
+    files = list_images(folder)
+    chosen = files if whole else held_out(files, split)
+    licenses = read_licenses(folder)
+    groups = _read_all([(file,) for file in chosen], problems)
+    candidates = (
+        _Candidate(str(file), licenses.get(file.resolve(), "unknown"), array)
+        for (file,), (array,) in groups
+    )
+    return candidates, f"folder {folder}"
+
+
+def _pairs(
+    source: dict[str, str], split: str, whole: bool, problems: list[str]
+) -> tuple[Iterator[_Candidate], str]:
+    if set(source) != {"noisy", "clean"}:
+        raise UserError(
+            f"data source: expected the keys noisy and clean, got {', '.join(map(str, source))}"
+        )
+    pairs = match_pairs(source["noisy"], source["clean"])
+    chosen = pairs if whole else held_out(pairs, split)
+    label = f"pairs {source['noisy']} and {source['clean']}"
+    return _matching(_read_all(chosen, problems)), label
+
+
+def _matching(
+    groups: Iterator[tuple[tuple[Path, ...], list[np.ndarray]]],
+) -> Iterator[_Candidate]:
+    for (noisy_file, clean_file), (noisy, clean) in groups:
+        if noisy.shape[:2] != clean.shape[:2]:
+            sizes = ["x".join(map(str, array.shape[1::-1])) for array in (noisy, clean)]
+            raise UserError(
+                f"pair of different sizes: {noisy_file} is {sizes[0]}, "
+                f"{clean_file} is {sizes[1]} pixels"
+            )
+        yield _Candidate(str(clean_file), "unknown", clean, noisy)
+
+
+def _tfds(
+    source: str, split: str, data_dir: str | os.PathLike[str] | None
+) -> tuple[Iterator[_Candidate], str]:
+    # Here because importing TFDS takes seconds, which a folder does not need.
+    from kdae.data import tfds as tfds_source
+
+    name = source.removeprefix(TFDS_PREFIX)
+    if name == KDAE_PHOTOS:
+        from kdae.data.photos import prepared_builder
+
+        builder = prepared_builder(data_dir)
+    else:
+        builder = tfds_source.find_builder(name, data_dir)
+    records = tfds_source.read_records(builder, split)
+    return (_Candidate(r.name, r.license, r.pixels) for r in records), source
+
+
+def _read_all(
+    groups: Sequence[tuple[Path, ...]], problems: list[str]
+) -> Iterator[tuple[tuple[Path, ...], list[np.ndarray]]]:
+    """Reads groups of files in order, skipping those with a file that cannot be read."""
+
+    def read(group: tuple[Path, ...]) -> list[np.ndarray] | UserError:
+        try:
+            return [read_image(file).pixels for file in group]
+        except UserError as error:
+            return error
+
+    # A few at a time: decoded pictures are large, and must not pile up.
+    workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(groups), workers):
+            part = groups[start : start + workers]
+            for group, arrays in zip(part, pool.map(read, part), strict=True):
+                if isinstance(arrays, UserError):
+                    problems.append(str(arrays))
+                else:
+                    yield group, arrays
+
+
+def _report(problems: list[str], used: int, label: str) -> None:
+    """Warns of the pictures skipped; raises if none is left."""
+    shown = "; ".join(problems[:_SHOWN])
+    if len(problems) > _SHOWN:
+        shown += f"; and {len(problems) - _SHOWN} more"
+    if used == 0:
+        raise UserError(f"{label}: no usable picture: {shown or 'it is empty'}")
+    if problems:
+        _logger.warning(
+            "warning: %s: skipped %d of %d pictures: %s",
+            label,
+            len(problems),
+            len(problems) + used,
+            shown,
+        )

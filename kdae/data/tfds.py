@@ -1,0 +1,210 @@
+"""Reads pictures from TensorFlow Datasets, without ever waiting for a network in vain."""
+
+import contextlib
+import difflib
+import logging
+import os
+import re
+import socket
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kdae.data.splits import choose_examples
+from kdae.errors import UserError
+
+# Image features in order of preference; `hr` is the full picture of super-resolution sets.
+_IMAGE_FEATURES = ("image", "hr", "clean")
+_NAME_FEATURES = ("name", "file_name", "filename", "image/filename", "id", "image/id")
+_NETWORK_HOST = ("storage.googleapis.com", 443)  # where TFDS itself keeps its data
+_NETWORK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture of a data set: `pixels` is uint8 or uint16 [H, W, 1 or 3]."""
+
+    name: str
+    license: str
+    pixels: np.ndarray
+
+
+def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
+    """Finds a data set by name and prepares it, if need be by downloading it.
+
+    Args:
+      name: as for `tfds.load`: "div2k", "imagenette/320px", "dtd:3.0.1".
+      data_dir: where data sets are; default: TFDS_DATA_DIR, else TFDS's own.
+
+    Returns:
+      A `tfds.core.DatasetBuilder` whose data is there.
+
+    Raises:
+      UserError: within seconds, if there is no such data set, or it is not prepared and
+        there is no network; later, if its download fails.
+    """
+    import tensorflow_datasets as tfds  # takes seconds to import
+
+    if not re.fullmatch(r"\w+(/[^:]+)?(:[\w.*]+)?", name):
+        raise UserError(f"data set tfds:{name}: expected tfds:NAME, NAME as for tfds.load")
+    data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or tfds.core.constants.DATA_DIR
+    base = re.split(r"[/:]", name)[0]
+    # TFDS looks for names it does not know on the network, for minutes.
+    known = set(tfds.list_builders(with_community_datasets=False))
+    try:
+        with quiet_tfds():
+            if base in known:
+                builder = tfds.builder(name, data_dir=data_dir)
+            else:
+                from_files = tfds.core.read_only_builder.builder_from_files
+                builder = from_files(name, data_dir=data_dir)
+            if builder.is_prepared():
+                return builder
+    except tfds.core.DatasetNotFoundError:
+        close = difflib.get_close_matches(base, known, n=3)
+        hint = f"; do you mean {' or '.join(close)}?" if close else ""
+        raise UserError(f"data set tfds:{name}: TFDS has none of this name{hint}") from None
+    except (ValueError, AssertionError) as error:
+        raise UserError(f"data set tfds:{name}: {_about_config(base, error)}") from error
+    if not has_network():
+        raise UserError(
+            f"data set tfds:{name} is not in {data_dir}, and there is no network to download "
+            f"it; prepare it with `tfds build {name}` where there is one, and copy the folder"
+        )
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        # A download ends in whatever its builder, the network and the disk raise.
+        raise UserError(
+            f"data set tfds:{name} cannot be prepared: {_first_line(error)}"
+        ) from error
+    return builder
+
+
+def read_records(builder: Any, split: str) -> Iterator[Record]:
+    """Reads the pictures of "train", "validation" or "test", in a fixed order.
+
+    Args:
+      builder: from `find_builder`.
+      split: see `kdae.data.splits.choose_examples` for data sets without all three.
+
+    Raises:
+      UserError: if the data set has no 8-bit or 16-bit pictures, or they cannot be read.
+    """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    image = _image_feature(builder)
+    texts = [key for key in ("license", *_NAME_FEATURES) if _is_text(features, key)]
+    own_split, chosen = choose_examples(
+        {key: info.num_examples for key, info in builder.info.splits.items()}, split
+    )
+    wanted = np.zeros(builder.info.splits[own_split].num_examples, bool)
+    wanted[chosen] = True
+    mask = tf.constant(wanted)
+    with quiet_tfds():
+        examples = builder.as_dataset(
+            split=own_split,
+            shuffle_files=False,
+            decoders=tfds.decode.PartialDecoding(
+                [image, *texts], decoders={image: tfds.decode.SkipDecoding()}
+            ),
+            read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        )
+        examples = examples.enumerate().filter(lambda place, _: mask[place])
+        # Decoded after the choice, so that only what is used is decoded.
+        examples = examples.map(
+            lambda place, example: (
+                place,
+                {**example, image: features[image].decode_example(example[image])},
+            ),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+    general = getattr(builder.info.redistribution_info, "license", "") or "unknown"
+    try:
+        for place, example in examples.as_numpy_iterator():
+            found = [example[key].decode() for key in texts if key != "license"]
+            pixels = example[image]
+            yield Record(
+                name=found[0] if found else f"{builder.name} {own_split} {place}",
+                license=example["license"].decode() if "license" in texts else general,
+                pixels=pixels if pixels.shape[-1] in (1, 3) else pixels[..., :3],
+            )
+    except tf.errors.OpError as error:
+        raise UserError(f"data set {builder.name}: {_first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def quiet_tfds() -> Iterator[None]:
+    """Keeps TFDS's warnings about itself off the terminal."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def has_network() -> bool:
+    """Tells within seconds whether a download can be tried at all."""
+    host, port = _NETWORK_HOST
+    proxy = urllib.request.getproxies().get("https")
+    if proxy:
+        parts = urllib.parse.urlsplit(proxy)
+        host, port = parts.hostname or host, parts.port or 80
+    reached = threading.Event()
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, port), timeout=_NETWORK_SECONDS).close()
+        except OSError:
+            return
+        reached.set()
+
+    # In a thread of its own, as the name look-up has no time limit.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_NETWORK_SECONDS)
+    return reached.is_set()
+
+
+def _image_feature(builder: Any) -> str:
+    import tensorflow_datasets as tfds
+
+    images = {
+        key: feature
+        for key, feature in builder.info.features.items()
+        if isinstance(feature, tfds.features.Image)
+        and feature.np_dtype in (np.uint8, np.uint16)
+    }
+    for key in (*_IMAGE_FEATURES, *images):
+        if key in images:
+            return key
+    has = ", ".join(builder.info.features)
+    raise UserError(f"data set {builder.name}: none of its features ({has}) is a picture")
+
+
+def _about_config(base: str, error: Exception) -> str:
+    import tensorflow_datasets as tfds
+
+    if "BuilderConfig" not in str(error):
+        return _first_line(error)
+    return f"expected one of {', '.join(tfds.builder_cls(base).builder_configs)} behind the /"
+
+
+def _is_text(features: Any, key: str) -> bool:
+    import tensorflow_datasets as tfds
+
+    return key in features and isinstance(features[key], tfds.features.Text)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,261 @@
+"""The manifest of a folder of denoised pictures: what each was made of, and what failed.
+
+`kdae-manifest.jsonl` lies in the folder and holds one JSON object per picture:
+
+    file       the picture that was read, as an absolute path
+    output     the picture that was written, from the folder
+    status     done, failed, or writing (so it stays if the process is killed meanwhile)
+    reason     why it failed
+    seconds    it took to read, denoise and write it, waiting not counted
+    bytes, modified    size and time (in ns) of the file that was read
+    model, digest, strength    what it was made by; `digest` is of the model file
+
+So a later run knows which pictures are done, and mixes nothing that was made differently.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kdae.cards import locate_model
+from kdae.denoise.plan import Job
+from kdae.errors import UserError
+from kdae.files import replace_file
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+MANIFEST = "kdae-manifest.jsonl"
+_SHOWN = 3  # names in an error
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the pixels depend on, beside the picture.
+
+    Attributes:
+        model: as it was named.
+        digest: of the model file, the first 16 digits of its SHA-256.
+        strength: 0 to 1.
+    """
+
+    model: str
+    digest: str
+    strength: float
+
+    @classmethod
+    def of(cls, model: str, strength: float) -> Settings:
+        """Those of a model that `kdae.load` finds.
+
+        Raises:
+            UserError: if there is no such model.
+        """
+        data = locate_model(model)[0].read_bytes()
+        return cls(model, hashlib.sha256(data).hexdigest()[:16], strength)
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.digest}) at strength {self.strength}"
+
+
+_SETTINGS = [field.name for field in dataclasses.fields(Settings)]
+
+
+class Manifest:
+    """The manifest of an output folder; nothing is written before `recording`.
+
+    Args:
+        folder: where the denoised pictures go; need not exist.
+        settings: of this run.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self.path = folder / MANIFEST
+        self.settings = settings
+        self.records = _read(self.path)
+        self._lock = threading.Lock()
+        self._descriptor = -1
+
+    def pending(self, jobs: Sequence[Job]) -> list[Job]:
+        """Leaves out the pictures that are done: by the same settings, unchanged since.
+
+        Raises:
+            UserError: if a picture would be replaced that was made by other settings or of
+                another picture, or of which the manifest knows nothing.
+        """
+        todo: list[Job] = []
+        foreign: list[Job] = []
+        differing: list[Job] = []
+        for job in jobs:
+            if not job.target.exists():
+                todo.append(job)
+                continue
+            record = self.records.get(self._key(job), {})
+            status, source = record.get("status"), str(job.source.resolve())
+            if (
+                status not in ("done", "writing")
+                or record.get("file") != source
+                # Written onto itself, its file is not what it was made of.
+                or source == str(job.target.resolve())
+            ):
+                foreign.append(job)
+            elif status == "writing":  # the old picture or the new one
+                todo.append(job)
+            elif _settings(record) != (self.settings.digest, self.settings.strength):
+                differing.append(job)
+            elif (record.get("bytes"), record.get("modified")) != _stamp(job.source):
+                todo.append(job)
+        if differing:
+            record = self.records[self._key(differing[0])]
+            made: dict[str, Any] = {key: record.get(key) for key in _SETTINGS}
+            raise UserError(
+                f"--out {self.folder}: {_named(differing)} made by {Settings(**made)}, "
+                f"not by {self.settings}; choose another folder, or make them anew with --force"
+            )
+        refuse_existing(foreign, str(self.folder))
+        return todo
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Makes the folder and keeps the manifest open for `add`; one process at a time.
+
+        At the end it is written anew, with one line per picture, also after an error.
+
+        Raises:
+            UserError: if it cannot be written, or another process is at it.
+        """
+        with self._or_say():
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with _locked(self.folder):
+            with self._or_say():
+                self._sweep()
+                self._rewrite()
+                flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
+                self._descriptor = os.open(self.path, flags)
+            try:
+                yield
+            finally:
+                os.close(self._descriptor)
+                with self._or_say():
+                    self._rewrite()
+
+    def add(self, job: Job, status: str, reason: str = "", seconds: float = 0.0) -> None:
+        """Adds a line; any thread may.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        try:
+            size, modified = _stamp(job.source)
+        except OSError:
+            size, modified = None, None
+        record = {
+            "file": str(job.source.resolve()),
+            "output": self._key(job),
+            "status": status,
+            "reason": reason,
+            "seconds": round(seconds, 3),
+            "bytes": size,
+            "modified": modified,
+            **dataclasses.asdict(self.settings),
+        }
+        with self._lock, self._or_say():
+            self.records[record["output"]] = record
+            os.write(self._descriptor, _line(record))
+            if status == "writing":  # must be known before the picture is in its place
+                os.fsync(self._descriptor)
+
+    @contextmanager
+    def _or_say(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written ({error})") from error
+
+    def _key(self, job: Job) -> str:
+        return job.target.relative_to(self.folder).as_posix()
+
+    def _sweep(self) -> None:
+        """Removes what a killed process was writing."""
+        unfinished = [name for name, r in self.records.items() if r.get("status") == "writing"]
+        for place in {(self.folder / name).parent for name in unfinished}:
+            for file in place.glob(".kdae-*.tmp"):
+                file.unlink(missing_ok=True)
+
+    def _rewrite(self) -> None:
+        lines = b"".join(map(_line, self.records.values()))
+        replace_file(self.path, lambda temporary: temporary.write_bytes(lines))
+
+
+def refuse_existing(jobs: Sequence[Job], out: str) -> None:
+    """Raises UserError if a target exists."""
+    taken = [job for job in jobs if job.target.exists()]
+    if taken:
+        raise UserError(
+            f"--out {out}: {_named(taken)} would be replaced; allow it with --force"
+        )
+
+
+def _named(jobs: Sequence[Job]) -> str:
+    names = ", ".join(str(job.target) for job in jobs[:_SHOWN])
+    return names + (f" and {len(jobs) - _SHOWN} more" if len(jobs) > _SHOWN else "")
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """The last record of each output; a line cut short counts for nothing."""
+    records: dict[str, dict[str, Any]] = {}
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+            records[record["output"]] = record
+        except (ValueError, TypeError, KeyError):
+            continue
+    return records
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record).encode() + b"\n"
+
+
+def _settings(record: dict[str, Any]) -> tuple[Any, Any]:
+    return record.get("digest"), record.get("strength")
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder, where the system can."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"--out {folder}: another process is writing into it") from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(descriptor)

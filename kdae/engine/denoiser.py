@@ -1,0 +1,237 @@
+"""Runs a denoiser on pictures of any size and kind, tile by tile.
+
+The network takes heights and widths that are multiples of its total stride, so a picture is
+continued by reflection at its right and lower edge. It is cut into tiles; each is run with
+as much context around it as the network sees, so that the result is that of the whole
+picture, while memory depends on the tile alone.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kdae.images import from_float, spans, to_float
+from kdae.model import load_model
+
+# Pixels along a side, without context. Larger tiles waste less on context, and need more
+# memory.
+TILE = 512
+
+# Noise reaches beyond [0, 1], a picture on the 0-255 scale further than this.
+FLOAT_RANGE = (-2.0, 3.0)
+
+_SHAPES = "[H, W], [H, W, 1], [H, W, 2] (grey, alpha), [H, W, 3] or [H, W, 4] (RGB, alpha)"
+
+
+class Denoiser:
+    """A model ready for pictures.
+
+    Args:
+        model: [N, H, W, C] float32 to the same shape; H and W multiples of `size_multiple`.
+        card: of the model; `channels`, `size_multiple` and `halo` are used.
+
+    Raises:
+        ValueError: if the card's `halo` is not a multiple of its `size_multiple`, or its
+            `channels` are not those of the model.
+    """
+
+    def __init__(self, model: keras.Model, card: Mapping[str, Any]) -> None:
+        self.model = model
+        self.card = card
+        self.channels = int(card["channels"])
+        self.multiple = int(card["size_multiple"])
+        if card["halo"] % self.multiple:
+            raise ValueError(
+                f"card: halo {card['halo']} is not a multiple of size_multiple {self.multiple}"
+            )
+        if model.input_shape[-1] != self.channels:
+            raise ValueError(
+                f"card: channels {self.channels}, but the model takes {model.input_shape[-1]}"
+            )
+        # At least one multiple: the last tile needs that much to be continued from.
+        self.halo = max(int(card["halo"]), self.multiple)
+        # One graph for every size: otherwise each new shape would be traced again.
+        signature = tf.TensorSpec([None, None, None, self.channels], tf.float32)
+        self._run = tf.function(
+            lambda batch: model(batch, training=False), input_signature=[signature]
+        )
+
+    def denoise(
+        self,
+        image: np.ndarray,
+        strength: float = 1.0,
+        *,
+        tile: int = TILE,
+        out: np.ndarray | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> np.ndarray:
+        """Denoises one picture.
+
+        A grey model treats the three channels of a colour picture one by one; a colour
+        model is shown a grey picture three times, and its output averaged. Alpha stays as
+        it is.
+
+        Args:
+            image: [H, W], [H, W, 1], [H, W, 2] (grey, alpha), [H, W, 3] or [H, W, 4] (RGB,
+                alpha); uint8, uint16, or float32 or float64 with black 0 and white 1 (noise may
+                reach beyond).
+            strength: 0 gives the noisy picture back, 1 the denoised one, values between the
+                mixture `noisy + strength * (denoised - noisy)`.
+            tile: side of the tiles in pixels; the result does not depend on it.
+            out: where to put the result, of the image's shape and dtype; it may be `image`
+                itself. By default a new array.
+            progress: called after each tile with its number of pixels; they add up to H * W.
+
+        Returns:
+            An array of the image's shape and dtype; floats are clipped to [0, 1].
+
+        Raises:
+            ValueError: naming the argument, what was expected and what came.
+        """
+        _check_image(image)
+        if not 0.0 <= strength <= 1.0:
+            raise ValueError(f"strength: expected 0 to 1, got {strength!r}")
+        if out is None:
+            out = np.empty(image.shape, image.dtype)
+        elif out.shape != image.shape or out.dtype != image.dtype:
+            raise ValueError(
+                f"out: expected {list(image.shape)} {image.dtype}, "
+                f"got {list(out.shape)} {out.dtype}"
+            )
+        source, target = _colour(image), _colour(out)
+        if source.dtype.kind == "f":
+            _check_range(source)
+            self._map(source, target, strength, tile, _as_float32, _clipped, progress)
+        else:
+            dtype = source.dtype.newbyteorder("=")
+            self._map(
+                source,
+                target,
+                strength,
+                tile,
+                lambda pixels: to_float(pixels.astype(dtype, copy=False)),
+                lambda pixels: from_float(pixels, dtype),
+                progress,
+            )
+        if image.ndim == 3 and image.shape[-1] in (2, 4):
+            out[..., -1] = image[..., -1]
+        return out
+
+    def denoise_float(self, image: np.ndarray, *, tile: int = TILE) -> np.ndarray:
+        """Denoises [H, W, C] floats, C = 1 or 3; neither input nor output is clipped.
+
+        Args:
+            image: float, black 0 and white 1, noise of any size around them.
+            tile: side of the tiles in pixels.
+
+        Returns:
+            float32 [H, W, C].
+
+        Raises:
+            ValueError: if the image is empty or its shape another one.
+        """
+        if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.size == 0:
+            raise ValueError(f"image: expected [H, W, 1] or [H, W, 3], got {list(image.shape)}")
+        out = np.empty(image.shape, np.float32)
+        self._map(image, out, 1.0, tile, _as_float32, _as_float32, None)
+        return out
+
+    def _map(
+        self,
+        source: np.ndarray,
+        target: np.ndarray,
+        strength: float,
+        tile: int,
+        load: Callable[[np.ndarray], np.ndarray],
+        store: Callable[[np.ndarray], np.ndarray],
+        progress: Callable[[int], object] | None,
+    ) -> None:
+        """Fills `target` [H, W, C] from `source`, which may be the same memory."""
+        if tile < 1:
+            raise ValueError(f"tile: expected at least 1 pixel, got {tile!r}")
+        height, width, _ = source.shape
+        columns = spans(width, self.multiple, tile, self.halo)
+        kept = source[:0]
+        for row in spans(height, self.multiple, tile, self.halo):
+            # The rows above this band may have been overwritten: they were kept.
+            band = np.concatenate([kept, source[row.start : row.high]])
+            below = max(row.stop - self.halo, 0)
+            kept = band[below - row.low : row.stop - row.low].copy()
+            missing = (row.high - row.low - len(band), columns[-1].high - width)
+            band = np.pad(band, [(0, missing[0]), (0, missing[1]), (0, 0)], "reflect")
+            for column in columns:
+                noisy = load(band[:, column.low : column.high])
+                inner = (
+                    slice(row.start - row.low, min(row.stop, height) - row.low),
+                    slice(column.start - column.low, min(column.stop, width) - column.low),
+                )
+                clean = self._apply(noisy)[inner]
+                if strength != 1.0:
+                    clean = noisy[inner] + np.float32(strength) * (clean - noisy[inner])
+                target[row.start : row.stop, column.start : column.stop] = store(clean)
+                if progress:
+                    progress(clean.shape[0] * clean.shape[1])
+
+    def _apply(self, image: np.ndarray) -> np.ndarray:
+        """Runs the network on [h, w, C] float32, C = 1 or 3, whatever its own channels."""
+        if image.shape[-1] == self.channels:
+            return self._run(image[None]).numpy()[0]
+        if self.channels == 1:
+            result = self._run(np.moveaxis(image, -1, 0)[..., None]).numpy()
+            return np.moveaxis(result[..., 0], 0, -1)
+        result = self._run(np.repeat(image, self.channels, axis=-1)[None]).numpy()[0]
+        return result.mean(axis=-1, keepdims=True)
+
+
+def load(model: str | Path) -> Denoiser:
+    """Loads a model for use.
+
+    Args:
+        model: a run folder, a `.keras` file, or the name of a shipped model.
+
+    Raises:
+        UserError: if there is no such model or it cannot be read.
+    """
+    return Denoiser(*load_model(model))
+
+
+def _colour(image: np.ndarray) -> np.ndarray:
+    """A view [H, W, 1 or 3] without alpha."""
+    if image.ndim == 2:
+        return image[..., None]
+    return image[..., : image.shape[-1] - 1 + image.shape[-1] % 2]
+
+
+def _check_image(image: np.ndarray) -> None:
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"image: expected a numpy array, got {type(image).__name__}")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
+        raise ValueError(f"image: expected {_SHAPES}, got {list(image.shape)}")
+    if image.size == 0:
+        raise ValueError(f"image: expected at least one pixel, got {list(image.shape)}")
+    if image.dtype.str[1:] not in ("u1", "u2", "f4", "f8"):
+        raise ValueError(
+            f"image: expected uint8, uint16, float32 or float64, got {image.dtype}"
+        )
+
+
+def _check_range(image: np.ndarray) -> None:
+    low, high = float(image.min()), float(image.max())  # NaN, if there is one anywhere
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("image: expected finite values, got NaN or infinity")
+    if low < FLOAT_RANGE[0] or high > FLOAT_RANGE[1]:
+        raise ValueError(
+            f"image: expected floats with black 0 and white 1, got {low:g} to {high:g}"
+        )
+
+
+def _as_float32(image: np.ndarray) -> np.ndarray:
+    return image.astype(np.float32, copy=False)
+
+
+def _clipped(image: np.ndarray) -> np.ndarray:
+    return np.clip(image, 0.0, 1.0)

@@ -1,0 +1,202 @@
+"""Holds every artifact against Keras, in the artifact's own runtime, and reports.
+
+Measured on noisy photographs: squares of 256x256 and cuts of an odd and of a tiny size,
+continued to what the artifact takes just as its user must. The reference is Keras on the
+same input.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kdae.export.formats import Artifact, Exporter, Job, NotRun, Run
+from kdae.export.graph import reflected
+from kdae.export.photographs import SIGMA, Example
+from kdae.metrics import psnr
+
+REPORT = "export-report.json"
+CUTS = ((201, 135), (7, 5))  # height and width
+
+
+def measure(
+    exporter: Exporter, job: Job, artifacts: Sequence[Artifact], pictures: Sequence[Example]
+) -> list[dict[str, Any]]:
+    """Runs the artifacts of one format.
+
+    Args:
+        exporter: that wrote them.
+        job: what they were made from.
+        artifacts: to measure.
+        pictures: noisy and clean, from `examples`.
+
+    Returns:
+        For each artifact `file` (relative to the folder of all formats), `variant`, `bytes`,
+        `bounds`; `runtime`, `max_difference` from Keras on the [0, 1] scale, `psnr_keras`
+        and `psnr` in dB, `psnr_change`, `milliseconds` by number of threads; `failures`, a
+        list of bounds missed, in words. Where the runtime is not here, instead of what it
+        would have measured: `not_run`, the reason.
+    """
+    noisy = [example.noisy for example in pictures]
+    noisy += [noisy[0][:height, :width] for height, width in CUTS]
+    inputs = [[continued(image, artifact) for image in noisy] for artifact in artifacts]
+    rows = [_row(artifact, job) for artifact in artifacts]
+    try:
+        runs = exporter.run(artifacts, inputs)
+    except NotRun as reason:
+        return [row | {"not_run": str(reason), "failures": []} for row in rows]
+    reference = Reference(job.model, int(job.card["size_multiple"]))
+    clean = [example.clean for example in pictures]
+    return [
+        row | _compare(artifact, images, run, clean, reference)
+        for row, artifact, images, run in zip(rows, artifacts, inputs, runs, strict=True)
+    ]
+
+
+class Reference:
+    """Keras' answers, each calculated once.
+
+    Args:
+        model: [N, H, W, C] float32 to the same shape.
+        multiple: what H and W of the model must be multiples of.
+    """
+
+    def __init__(self, model: keras.Model, multiple: int) -> None:
+        self.model, self.multiple = model, multiple
+        self.known: dict[tuple[tuple[int, ...], bytes], np.ndarray] = {}
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """The model's answer to [H, W, C] of any size, not clipped."""
+        key = image.shape, image.tobytes()
+        if key not in self.known:
+            padded = _to_multiple(image, self.multiple)
+            result = self.model(padded[np.newaxis], training=False).numpy()[0]
+            self.known[key] = result[: image.shape[0], : image.shape[1]]
+        return self.known[key]
+
+
+def continued(image: np.ndarray, artifact: Artifact) -> np.ndarray:
+    """A picture as an artifact takes it: continued by reflection at the right and below."""
+    return _to_multiple(image, artifact.side or artifact.multiple)
+
+
+def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The report for people: one line for each artifact, and what was missed or not run."""
+    head = (
+        "file (variant)",
+        "kB",
+        "max diff",
+        "dB",
+        "ms 1 thread",
+        "2 threads",
+        "within bounds",
+    )
+    lines: list[tuple[str, ...]] = [head]
+    notes: list[str] = []
+    for row in rows:
+        name = f"{row['file']} ({row['variant']})"
+        size = f"{row['bytes'] / 1000:,.0f}"
+        if "not_run" in row:
+            lines.append((name, size, "-", "-", "-", "-", "not run"))
+            notes.append(f"not run: {row['not_run']}")
+            continue
+        times = [row["milliseconds"].get(str(n)) for n in (1, 2)]
+        lines.append(
+            (
+                name,
+                size,
+                f"{row['max_difference']:.1e}",
+                f"{row['psnr_change']:+.3f}",
+                *("-" if ms is None else f"{ms:.0f}" for ms in times),
+                "no" if row["failures"] else "yes",
+            )
+        )
+        notes += [f"missed: {name}: {failure}" for failure in row["failures"]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(
+            cell.rjust(width) if 0 < place < 6 else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join([*text, *dict.fromkeys(notes)])
+
+
+def report(job: Job, pictures: Sequence[Example], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `export-report.json` says."""
+    return {
+        "model": job.name,
+        "photographs": [example.name for example in pictures],
+        "sizes": ["256x256", *(f"{width}x{height}" for height, width in CUTS)],
+        "noise": f"gaussian sigma {SIGMA}, clipped, 8 bits",
+        "machine": {"processor": platform.machine(), "system": platform.system()},
+        "versions": job.card["versions"],
+        "artifacts": rows,
+    }
+
+
+def _to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
+    rows, columns = (reflected(tf.constant(n), multiple).numpy() for n in image.shape[:2])
+    return image[rows][:, columns]
+
+
+def _row(artifact: Artifact, job: Job) -> dict[str, Any]:
+    return {
+        "file": artifact.path.relative_to(job.folder.parent).as_posix(),
+        "variant": artifact.variant,
+        "bytes": _size(artifact.path),
+        "bounds": {
+            "max_difference": artifact.bounds.difference,
+            "psnr_loss": artifact.bounds.psnr_loss,
+        },
+    }
+
+
+def _compare(
+    artifact: Artifact,
+    images: Sequence[np.ndarray],
+    run: Run,
+    clean: Sequence[np.ndarray],
+    reference: Reference,
+) -> dict[str, Any]:
+    expected = [reference(image) for image in images]
+    if artifact.clipped:
+        expected = [np.clip(image, 0.0, 1.0) for image in expected]
+    pairs = list(zip(run.outputs, expected, strict=True))
+    difference = max(float(np.abs(ours - theirs).max()) for ours, theirs in pairs)
+    ours, theirs = (
+        float(np.mean([psnr(x[np.newaxis], y[np.newaxis]) for x, y in zip(some, clean)]))  # noqa: B905
+        for some in (run.outputs, expected)
+    )
+    failures = []
+    bounds = artifact.bounds
+    # `not <=`, so that NaN fails.
+    if bounds.difference is not None and not difference <= bounds.difference:
+        failures.append(
+            f"differs from Keras by {difference:.2e}, allowed are {bounds.difference:.1e}"
+        )
+    if bounds.psnr_loss is not None and not theirs - ours <= bounds.psnr_loss:
+        failures.append(
+            f"loses {theirs - ours:.3f} dB at sigma {SIGMA}, allowed are {bounds.psnr_loss} dB"
+        )
+    return {
+        "runtime": run.runtime,
+        "max_difference": difference,
+        "psnr_keras": theirs,
+        "psnr": ours,
+        "psnr_change": ours - theirs,
+        "milliseconds": {str(n): round(ms, 1) for n, ms in run.milliseconds.items()},
+        "failures": failures,
+    }
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,61 @@
+"""The noisy photographs that exporters calibrate with, measure with and ship as checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kdae.data import KDAE_PHOTOS, load_pictures
+from kdae.images import from_float, to_float
+from kdae.noise import build_noise
+
+SIGMA = 25  # of what is measured, on the 0-255 scale
+_CALIBRATION, _MEASURED = 48, 8
+_ANY_LEVEL = {"gaussian": {"sigma": [0, 55]}}
+
+
+class Example(NamedTuple):
+    """A noisy photograph and what it was, float32 [H, W, C] in [0, 1], of 8-bit values."""
+
+    name: str
+    noisy: np.ndarray
+    clean: np.ndarray
+
+
+def examples(channels: int) -> list[Example]:
+    """Test photographs of 256x256 with Gaussian noise of sigma 25, clipped, in 8 bits."""
+    pictures = load_pictures(KDAE_PHOTOS, "test", channels)
+    step = max(len(pictures) // _MEASURED, 1)
+    return [
+        Example(
+            pictures.names[index],
+            _noisy(pictures.arrays[index], {"gaussian": {"sigma": SIGMA}}, index),
+            to_float(pictures.arrays[index]),
+        )
+        for index in range(0, len(pictures), step)
+    ][:_MEASURED]
+
+
+def calibration_pictures(card: Mapping[str, Any], side: int) -> list[np.ndarray]:
+    """Training photographs with the noise that the model was trained on.
+
+    Args:
+        card: of the model; without a training noise Gaussian noise up to sigma 55 is used.
+        side: of the squares cut from the photographs.
+
+    Returns:
+        [side, side, C] float32 in [0, 1].
+    """
+    noise = card.get("training", {}).get("noise", {}).get("kind", _ANY_LEVEL)
+    pictures = load_pictures(KDAE_PHOTOS, "train", int(card["channels"]), min_size=side)
+    step = max(len(pictures) // _CALIBRATION, 1)
+    chosen = range(0, len(pictures), step)[:_CALIBRATION]
+    return [_noisy(pictures.arrays[i][:side, :side], noise, i) for i in chosen]
+
+
+def _noisy(picture: np.ndarray, noise: Mapping[str, Any], seed: int) -> np.ndarray:
+    image = build_noise(noise)(tf.constant(to_float(picture)), tf.constant([seed, SIGMA]))
+    return to_float(from_float(image.numpy(), np.uint8))

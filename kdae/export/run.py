@@ -1,0 +1,109 @@
+"""Exports one model into a folder, whole and within its bounds or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kdae.cards import CARD, write_card
+from kdae.errors import UserError
+from kdae.export import parity
+from kdae.export.formats import MAX_PIXELS, Job, find_exporter
+from kdae.export.photographs import examples
+
+
+def export_model(
+    name: str,
+    model: keras.Model,
+    card: Mapping[str, Any],
+    formats: Sequence[str],
+    out: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> dict[str, Any]:
+    """Exports one model into `out`, which appears complete and within its bounds or not at all.
+
+    Args:
+        name: used in file names.
+        model: a denoiser; if it calculates in half precision it is rebuilt in float32.
+        card: the model card.
+        formats: some of `kdae.export.FORMATS`.
+        out: a folder that does not exist or is empty.
+        max_pixels: of a picture that a server decodes.
+
+    Returns:
+        What `export-report.json` says; see `kdae.export.parity`.
+
+    Raises:
+        UserError: `out` is taken or cannot be written, an extra is not installed, or an
+            artifact misses its bounds.
+    """
+    exporters = {name: find_exporter(name) for name in formats}
+    check_free(out)
+    model = in_float32(model)
+    pictures = examples(int(card["channels"]))
+    rows: list[dict[str, Any]] = []
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=out.parent) as folder:
+            whole = Path(folder) / name
+            for format_name, exporter in exporters.items():
+                target = whole / format_name
+                target.mkdir(parents=True)
+                job = Job(name, model, card, target, max_pixels)
+                rows += parity.measure(exporter, job, exporter.export(job), pictures)
+            print(parity.format_table(rows), flush=True)
+            missed = [
+                f"{row['file']} ({row['variant']}) {failure}"
+                for row in rows
+                for failure in row["failures"]
+            ]
+            if missed:
+                raise UserError(f"{name}: nothing was exported: {'; '.join(missed)}")
+            result = parity.report(job, pictures, rows)
+            write_card(dict(card), whole / CARD)
+            text = json.dumps(result, indent=2) + "\n"
+            (whole / parity.REPORT).write_text(text, encoding="utf-8")
+            os.replace(whole, out)
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written ({error})") from error
+    return result
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same network with the same weights, calculating in float32.
+
+    TFLite and TF.js do not take half-precision graphs. A model trained in mixed precision
+    keeps its weights in float32, so nothing is lost.
+    """
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+
+    def rebuild(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    copy = keras.models.clone_model(model, clone_function=rebuild)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def check_free(out: Path) -> None:
+    """Finds out whether a folder can be made, before minutes of work.
+
+    Raises:
+        UserError: it exists and is not an empty folder.
+    """
+    try:
+        if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+            raise UserError(
+                f"--out: {out} exists already and is never written over; remove it or choose "
+                "another"
+            )
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be read ({error.strerror})") from error

@@ -1,0 +1,1 @@
+"""SavedModel for servers; see `kdae.export.savedmodel.exporter`."""

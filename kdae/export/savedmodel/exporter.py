@@ -1,0 +1,184 @@
+"""SavedModel for servers: pictures of any size in, pictures of that size out.
+
+    savedmodel/1/saved_model.pb, variables/    version 1, as TF Serving names its folders
+                 assets.extra/model-card.json, tf_serving_warmup_requests
+
+`serving_default`  image: float32 [N, H, W, C] in [0, 1]
+                   -> denoised: the same shape, clipped to [0, 1]
+`denoise_bytes`    image_bytes: string [N] of PNG or JPEG files, sizes may differ;
+                   strength: float32 [1] or [N] in [0, 1], default 1
+                   -> png_bytes: string [N] of PNG files
+
+Padding and cropping are part of the graph. Nothing of kdae is needed to load it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kdae.cards import CARD, write_card
+from kdae.export.exchange import run_script
+from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.export.graph import reflected, save_graph
+from kdae.export.savedmodel.pictures import decode, encode
+from kdae.export.savedmodel.warmup import write_warmup
+
+REQUIRES: dict[str, str] = {}
+VERSION = "1"
+TILE = 1024  # pixels along a side, without context; a multiple of every model's multiple
+
+
+class Service:
+    """The two signatures.
+
+    Args:
+        model: [N, H, W, C] float32 to the same shape.
+        multiple: what H and W of the model must be multiples of.
+        halo: context around a tile, in pixels.
+        max_pixels: largest picture that `denoise_bytes` decodes.
+    """
+
+    def __init__(self, model: keras.Model, multiple: int, halo: int, max_pixels: int) -> None:
+        self.model = model
+        self.channels = model.input_shape[-1]
+        self.multiple, self.halo = multiple, halo
+        self.max_pixels = max_pixels
+
+    def signatures(self) -> dict[str, Any]:
+        """Both, by name, for `save_graph`."""
+        image = tf.TensorSpec([None, None, None, self.channels], tf.float32, "image")
+        files = tf.TensorSpec([None], tf.string, "image_bytes")
+        # A signature's default must be a tensor: it goes into the graph.
+        default = tf.constant([1.0])
+
+        def serving_default(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"denoised": tf.clip_by_value(self.denoise(image), 0.0, 1.0)}
+
+        def denoise_bytes(
+            image_bytes: tf.Tensor, strength: tf.Tensor = default
+        ) -> dict[str, tf.Tensor]:
+            return {"png_bytes": self.denoise_files(image_bytes, strength)}
+
+        strengths = tf.TensorSpec([None], tf.float32, "strength")
+        return {
+            "serving_default": tf.function(serving_default, input_signature=[image]),
+            "denoise_bytes": tf.function(denoise_bytes, input_signature=[files, strengths]),
+        }
+
+    def denoise(self, image: tf.Tensor) -> tf.Tensor:
+        """Denoises [N, H, W, C] of any size, continued by reflection to a multiple."""
+        height, width = tf.unstack(tf.shape(image)[1:3])
+        padded = tf.gather(image, reflected(height, self.multiple), axis=1)
+        padded = tf.gather(padded, reflected(width, self.multiple), axis=2)
+        return self._tiles(padded)[:, :height, :width]
+
+    def _tiles(self, image: tf.Tensor) -> tf.Tensor:
+        """Denoises tile by tile, as `kdae.engine`: memory depends on the tile alone."""
+        height, width = tf.unstack(tf.shape(image)[1:3])
+
+        def bounds(index: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, slice]:
+            """With how much context to run tile `index`, and what of the result to keep."""
+            start, low = index * TILE, tf.maximum(index * TILE - self.halo, 0)
+            context = tf.range(low, tf.minimum(start + TILE + self.halo, length))
+            return context, slice(start - low, tf.minimum(start + TILE, length) - low)
+
+        def row(index: tf.Tensor) -> tf.Tensor:
+            context, kept_rows = bounds(index, height)
+            band = tf.gather(image, context, axis=1)
+
+            def tile(index: tf.Tensor) -> tf.Tensor:
+                context, kept = bounds(index, width)
+                result = self.model(tf.gather(band, context, axis=2), training=False)
+                return tf.transpose(result[:, kept_rows, kept], [2, 0, 1, 3])
+
+            return tf.transpose(_joined(tile, -(-width // TILE)), [2, 1, 0, 3])
+
+        return tf.transpose(_joined(row, -(-height // TILE)), [1, 0, 2, 3])
+
+    def denoise_any(self, image: tf.Tensor) -> tf.Tensor:
+        """Denoises [H, W, 1 or 3], whatever the model's own number of channels.
+
+        As `kdae.engine`: a grey model treats colours one by one, a colour model is shown a
+        grey picture three times.
+        """
+        if self.channels == 1:
+            planes = tf.transpose(image, [2, 0, 1])[..., tf.newaxis]
+            return tf.transpose(self.denoise(planes)[..., 0], [1, 2, 0])
+        height, width, colours = tf.unstack(tf.shape(image))
+        colour = tf.broadcast_to(image, [height, width, self.channels])
+        result = self.denoise(colour[tf.newaxis])[0]
+        return tf.cond(
+            tf.equal(colours, 1),
+            lambda: tf.reduce_mean(result, axis=-1, keepdims=True),
+            lambda: result,
+        )
+
+    def denoise_files(self, files: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
+        """PNG and JPEG files [N] to PNG files [N]."""
+        count = tf.shape(files)[0]
+        fits = tf.logical_or(tf.size(strength) == 1, tf.size(strength) == count)
+        inside = tf.reduce_all((strength >= 0.0) & (strength <= 1.0))
+        checks = [
+            tf.debugging.Assert(fits, ["strength: expected one value or one per picture"]),
+            tf.debugging.Assert(inside, ["strength: expected 0 to 1, got", strength]),
+        ]
+        with tf.control_dependencies(checks):
+            strength = tf.broadcast_to(strength, [count])
+
+        def one(item: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            index, file, share = item
+            picture = decode(file, index, self.max_pixels)
+            clean = picture.pixels + share * (self.denoise_any(picture.pixels) - picture.pixels)
+            return encode(picture._replace(pixels=clean))
+
+        # One at a time: a batch needs no more memory than its largest picture.
+        return tf.map_fn(
+            one,
+            (tf.range(count), files, strength),
+            fn_output_signature=tf.TensorSpec([], tf.string),
+            parallel_iterations=1,
+        )
+
+
+def _joined(part: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tensor:
+    """Concatenates part(0), part(1), ... of rank 4 along their first axis."""
+    parts = tf.TensorArray(tf.float32, count, infer_shape=False, element_shape=[None] * 4)
+    _, parts = tf.while_loop(
+        lambda index, _: index < count,
+        lambda index, parts: (index + 1, parts.write(index, part(index))),
+        (tf.constant(0), parts),
+        parallel_iterations=1,
+    )
+    return parts.concat()
+
+
+def export(job: Job) -> list[Artifact]:
+    """Writes `1/`, both signatures in it."""
+    folder = job.folder / VERSION
+    multiple, halo = int(job.card["size_multiple"]), int(job.card["halo"])
+    service = Service(job.model, multiple, halo, job.max_pixels)
+    save_graph(job.model, service.signatures(), folder)
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    write_card(dict(job.card), extra / CARD)
+    write_warmup(extra, job.name, service.channels)
+    return [
+        Artifact("float32", folder, Bounds(FLOAT32_BOUND), signature="serving_default"),
+        # What comes out there is rounded to 8 bits, so up to half a level off.
+        Artifact(
+            "PNG bytes", folder, Bounds(0.5 / 255 + FLOAT32_BOUND), signature="denoise_bytes"
+        ),
+    ]
+
+
+def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
+    """Runs SavedModels in a process of its own, which knows nothing of kdae's classes."""
+    script = Path(__file__).with_name("run_savedmodel.py")
+    return run_script([sys.executable, str(script)], artifacts, pictures, THREADS)

@@ -1,0 +1,115 @@
+"""PNG and JPEG files inside a TensorFlow graph: checked, decoded, encoded.
+
+The size of a picture is read from the head of its file and checked before anything is
+decoded: a few kilobytes can claim to be gigapixels.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from kdae.export.savedmodel.exif import orientation, upright
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+# Where a PNG file holds what, behind its signature: the first chunk, always IHDR.
+_TYPE, _WIDTH, _HEIGHT, _DEPTH, _COLOUR_TYPE, _HEAD = 12, 16, 20, 24, 25, 33
+_PALETTE = 3  # grey is 0, RGB 2; palette 3; with alpha 4 and 6
+
+
+class GraphPicture(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        pixels: float32 [H, W, 1 or 3], 1 is white.
+        alpha: float32 [H, W, 0 or 1].
+        deep: bool [], whether the file has 16 bits per value.
+    """
+
+    pixels: tf.Tensor
+    alpha: tf.Tensor
+    deep: tf.Tensor
+
+
+def decode(file: tf.Tensor, index: tf.Tensor, max_pixels: int) -> GraphPicture:
+    """Decodes one file; 16-bit PNG keeps its 16 bits, alpha is kept, EXIF applied.
+
+    Args:
+        file: string [], PNG or JPEG.
+        index: int32 [], of the picture in its batch, for messages.
+        max_pixels: more are refused.
+
+    Running it raises InvalidArgumentError: neither PNG nor JPEG, too large, or broken.
+    """
+    where = tf.strings.format("image_bytes[{}]: ", index)
+    head = tf.strings.join([tf.strings.substr(file, 0, _HEAD), b"\0" * _HEAD])
+    is_png = (_bytes(head, 0, 8) == _PNG) & (_bytes(head, _TYPE, 4) == b"IHDR")
+    is_jpeg = _bytes(head, 0, 3) == _JPEG
+    known = tf.debugging.Assert(
+        is_png | is_jpeg, [where + "expected a PNG or JPEG file, got something else"]
+    )
+    with tf.control_dependencies([known]):
+        height, width = tf.cond(
+            is_png,
+            lambda: (_number(head, _HEIGHT), _number(head, _WIDTH)),
+            lambda: tuple(tf.unstack(tf.cast(tf.io.extract_jpeg_shape(file)[:2], tf.int64))),
+        )
+    # Divided, as the product of what a file may claim overflows.
+    small = tf.debugging.Assert(
+        height <= max_pixels // tf.maximum(width, 1),
+        [where + f"more than the {max_pixels} pixels that are accepted:", width, "x", height],
+    )
+    with tf.control_dependencies([small]):
+        file = tf.identity(file)
+    deep = is_png & tf.equal(_number(head, _DEPTH, 1), 16)
+    samples = tf.cond(
+        deep,
+        lambda: tf.cast(_decode_png(file, head, tf.uint16), tf.float32) / 65535.0,
+        lambda: (
+            tf.cast(
+                tf.cond(
+                    is_png,
+                    lambda: _decode_png(file, head, tf.uint8),
+                    lambda: upright(tf.io.decode_jpeg(file), orientation(file)),
+                ),
+                tf.float32,
+            )
+            / 255.0
+        ),
+    )
+    channels = tf.shape(samples)[2]
+    colours = channels - 1 + channels % 2
+    return GraphPicture(samples[..., :colours], samples[..., colours:], deep)
+
+
+def encode(picture: GraphPicture) -> tf.Tensor:
+    """Encodes a picture as a PNG file of its depth, clipped and rounded."""
+    samples = tf.clip_by_value(tf.concat([picture.pixels, picture.alpha], axis=-1), 0.0, 1.0)
+    return tf.cond(
+        picture.deep,
+        lambda: tf.io.encode_png(tf.cast(tf.round(samples * 65535.0), tf.uint16)),
+        lambda: tf.io.encode_png(tf.cast(tf.round(samples * 255.0), tf.uint8)),
+    )
+
+
+def _decode_png(file: tf.Tensor, head: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Decodes with the file's own channels, and alpha where a tRNS chunk stands for it."""
+    before_pixels = tf.strings.split(file[tf.newaxis], "IDAT", maxsplit=1).values[0]
+    keyed = tf.strings.regex_full_match(before_pixels, rb"(?s)\C*tRNS\C*")
+    plain = _number(head, _COLOUR_TYPE, 1) < _PALETTE  # TensorFlow sees to a palette itself
+    return tf.cond(
+        keyed & plain,
+        lambda: tf.io.decode_png(file, channels=4, dtype=dtype),
+        lambda: tf.io.decode_png(file, dtype=dtype),
+    )
+
+
+def _bytes(data: tf.Tensor, start: int, count: int) -> tf.Tensor:
+    return tf.strings.substr(data, start, count)
+
+
+def _number(data: tf.Tensor, start: int, count: int = 4) -> tf.Tensor:
+    """Reads an unsigned big-endian number as int64."""
+    digits = tf.cast(tf.io.decode_raw(_bytes(data, start, count), tf.uint8), tf.int64)
+    digits = tf.ensure_shape(digits, [count])
+    return tf.reduce_sum(digits * [256**power for power in reversed(range(count))])

@@ -1,0 +1,153 @@
+"""TF.js graph models for browsers and Node.
+
+    float32/  model.json  group1-shard1ofN.bin ...  model-card.json  check.bin
+    float16/  the same with weights in 16 bits: what the page in `web/` loads
+    uint8/    the same with weights in 8 bits
+    encoder/  model.json, shards, model-card.json: from the picture to the features of every
+              scale (`scale0`, the finest, ...), with weights in 16 bits
+
+Input `image` [N, H, W, C] float32, 0 black, 1 white; H and W multiples of the card's
+`size_multiple`. Output `denoised` of the same shape, not clipped. `check.bin` holds a noisy
+tile, then what Keras makes of it, both 64 x 64 x C bytes: with it a page finds out whether a
+backend calculates right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kdae.cards import CARD, write_card
+from kdae.export.exchange import run_script
+from kdae.export.formats import FLOAT32_BOUND, Artifact, Bounds, Job, NotRun, Run
+from kdae.export.graph import save_graph
+from kdae.export.photographs import examples
+from kdae.images import from_float
+from kdae.model import encoder
+
+REQUIRES = {"tensorflowjs": "pip install 'kdae[tfjs]'"}
+CHECK, CHECK_SIDE = "check.bin", 64
+PACKAGES = (
+    "@tensorflow/tfjs-core",
+    "@tensorflow/tfjs-converter",
+    "@tensorflow/tfjs-backend-wasm",
+)
+MODULES = "KDAE_NODE_MODULES"
+
+_HALF = "--quantize_float16=*"
+_VARIANTS = {
+    "float32": ([], Bounds(FLOAT32_BOUND)),
+    "float16": ([_HALF], Bounds(2e-3, 0.01)),
+    "uint8": (["--quantize_uint8=*"], Bounds(None, 0.15)),
+}
+
+_INSTALL = (
+    "in a checkout of kdae run `cd web && npm ci`, elsewhere, in the folder you export from, "
+    f"`npm install {' '.join(PACKAGES)}`"
+)
+
+# In a process of its own: importing the converter prints, and takes what it likes.
+_CONVERT = """
+import json, sys
+from tensorflowjs.converters.converter import convert
+for arguments in json.load(sys.stdin):
+    convert(arguments)
+"""
+
+
+def export(job: Job) -> list[Artifact]:
+    """Writes the three graph models and the encoder."""
+    channels, multiple = int(job.card["channels"]), int(job.card["size_multiple"])
+    with tempfile.TemporaryDirectory(prefix="kdae-") as name:
+        whole, half = Path(name) / "denoiser", Path(name) / "encoder"
+        _save(job.model, whole, lambda image: {"denoised": job.model(image, training=False)})
+        features = encoder(job.model)
+        _save(
+            features,
+            half,
+            lambda image: {
+                f"scale{k}": x for k, x in enumerate(features(image, training=False))
+            },
+        )
+        tasks = [
+            [*_FLAGS, *flags, str(whole), str(job.folder / variant)]
+            for variant, (flags, _) in _VARIANTS.items()
+        ]
+        tasks.append([*_FLAGS, _HALF, str(half), str(job.folder / "encoder")])
+        done = subprocess.run(
+            [sys.executable, "-c", _CONVERT],
+            input=json.dumps(tasks),
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        raise RuntimeError(f"the TF.js converter failed: {done.stderr[-2000:]}")
+    check = check_tile(job.model, channels)
+    for folder in job.folder.iterdir():
+        write_card(dict(job.card), folder / CARD)
+    for variant in _VARIANTS:
+        (job.folder / variant / CHECK).write_bytes(check)
+    return [
+        Artifact(variant, job.folder / variant, bounds, multiple, clipped=False)
+        for variant, (_, bounds) in _VARIANTS.items()
+    ]
+
+
+_FLAGS = ["--input_format=tf_saved_model", "--signature_name=serving_default"]
+
+
+def check_tile(model: keras.Model, channels: int) -> bytes:
+    """A noisy tile and the model's answer, clipped and rounded: uint8 [2, 64, 64, C]."""
+    noisy = examples(channels)[0].noisy[:CHECK_SIDE, :CHECK_SIDE]
+    answer = model(noisy[np.newaxis], training=False).numpy()[0]
+    return from_float(np.stack([noisy, answer]), np.uint8).tobytes()
+
+
+def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
+    """Runs graph models with TF.js itself, under Node, on its wasm backend.
+
+    That backend has threads in browsers only, and the page does without them: one thread.
+    """
+    node = shutil.which("node")
+    if node is None:
+        raise NotRun(f"Node.js is not installed; install it, then {_INSTALL}")
+    modules = find_modules()
+    script = Path(__file__).with_name("run_tfjs.mjs")
+    environment = {MODULES: str(modules)}
+    return run_script([node, str(script)], artifacts, pictures, [1], environment)
+
+
+def find_modules() -> Path:
+    """The `node_modules` with TF.js: $KDAE_NODE_MODULES, or the checkout's, or one near by.
+
+    Raises:
+        NotRun: there is none; says how to install it.
+    """
+    named = os.environ.get(MODULES)
+    checkout = Path(__file__).parents[3]
+    places = [checkout / "web" / "node_modules", Path("web/node_modules"), Path("node_modules")]
+    for place in [Path(named)] if named else places:
+        if all((place / package).is_dir() for package in PACKAGES):
+            return place.resolve()
+    if named:
+        raise NotRun(f"{MODULES}: expected a folder with {', '.join(PACKAGES)}, got {named}")
+    raise NotRun(f"TF.js is not installed; {_INSTALL}")
+
+
+def _save(
+    model: keras.Model, folder: Path, call: Callable[[tf.Tensor], dict[str, Any]]
+) -> None:
+    image = tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32, "image")
+    signature = tf.function(call, input_signature=[image])
+    save_graph(model, {"serving_default": signature}, folder)

@@ -1,0 +1,1 @@
+"""TFLite files for phones; see `kdae.export.tflite.exporter`."""

@@ -1,0 +1,145 @@
+"""TFLite (LiteRT) files for phones and small machines.
+
+    NAME-float32.tflite    weights and sums in float32
+         float16           weights in 16 bits: half the size, for GPU delegates
+         weights8          dynamic range: weights in 8 bits, the rest in float32
+         int8              all in 8 bits; input and output float32
+         uint8             the same; input and output uint8, the bytes of the picture
+    NAME-VARIANT-256.tflite    the same for tiles of 256x256: delegates want a fixed size
+
+Signature `denoise`: `image` [1, H, W, C] -> `denoised` of the same shape, 0 black, 1 white
+(uint8: 0 to 255), clipped. In the files of dynamic size H and W may be any multiples of the
+card's `size_multiple`. The card is inside: `kdae.export.tflite.flatbuffer.read_card`. Built-in
+operators only.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kdae.export.exchange import REPEATS
+from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.export.graph import save_graph
+from kdae.export.photographs import calibration_pictures
+from kdae.model.quantization import choose_ranges, with_ranges
+from kdae.quiet import quiet
+
+REQUIRES = {"ai_edge_litert": "pip install 'kdae[tflite]'"}
+SIGNATURE = "denoise"
+TILE = 256
+
+BOUNDS = {
+    "float32": Bounds(FLOAT32_BOUND),
+    "float16": Bounds(2e-3, 0.01),
+    "weights8": Bounds(None, 0.15),
+    "int8": Bounds(None, 0.15),
+    "uint8": Bounds(None, 0.15),
+}
+
+
+def export(job: Job) -> list[Artifact]:
+    """Writes all variants, each for any size and for tiles."""
+    # Needs the extra: imported above, it would fail before the user is told so.
+    from kdae.export.tflite.flatbuffer import add_card
+
+    multiple = int(job.card["size_multiple"])
+    ranges = choose_ranges(job.model, calibration_pictures(job.card, TILE))
+    eight_bits = with_ranges(job.model, ranges)
+
+    def floats(image: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(job.model(image, training=False), 0.0, 1.0)
+
+    artifacts = []
+    for side in (None, TILE):
+        for variant, bounds in BOUNDS.items():
+            network = eight_bits if variant in ("int8", "uint8") else floats
+            name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
+            path = job.folder / f"{name}.tflite"
+            converted = _convert(job.model, network, side, variant)
+            path.write_bytes(add_card(converted, job.card))
+            artifacts.append(Artifact(variant, path, bounds, multiple, side))
+    return artifacts
+
+
+def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
+    """Runs TFLite files with LiteRT."""
+    with quiet():
+        return [
+            _run_file(artifact.path, images)
+            for artifact, images in zip(artifacts, pictures, strict=True)
+        ]
+
+
+def _convert(
+    model: keras.Model,
+    network: Callable[[tf.Tensor], tf.Tensor],
+    side: int | None,
+    variant: str,
+) -> bytes:
+    """Converts a function of the model's weights."""
+    shape = [1, side, side, model.input_shape[-1]]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "image")])
+    def denoise(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"denoised": tf.ensure_shape(network(image), shape)}
+
+    with tempfile.TemporaryDirectory(prefix="kdae-") as folder:
+        save_graph(model, {SIGNATURE: denoise}, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        if variant != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if variant == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if variant == "uint8":
+            converter.inference_input_type = tf.uint8
+            converter.inference_output_type = tf.uint8
+        # It warns that it has no statistics of 8-bit inputs: the graph states them.
+        with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
+            converted: bytes = converter.convert()
+    return converted
+
+
+def _run_file(path: Path, images: Sequence[np.ndarray]) -> Run:
+    milliseconds = {}
+    for threads in THREADS:
+        interpreter = _interpreter(path, threads)
+        outputs = [_apply(interpreter, image) for image in images]
+        times = []
+        _apply(interpreter, images[0])
+        for _ in range(REPEATS):
+            start = time.perf_counter()
+            interpreter.invoke()
+            times.append(time.perf_counter() - start)
+        milliseconds[threads] = 1000 * min(times)
+    version = importlib.metadata.version("ai-edge-litert")
+    return Run(outputs, milliseconds, f"ai_edge_litert {version}")
+
+
+def _interpreter(path: Path, threads: int) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(str(path), num_threads=threads)
+
+
+def _apply(interpreter: Any, image: np.ndarray) -> np.ndarray:
+    """One picture through an interpreter; bytes go in and out where the file takes them."""
+    (given,), (got,) = interpreter.get_input_details(), interpreter.get_output_details()
+    if list(given["shape"][1:3]) != list(image.shape[:2]):
+        interpreter.resize_tensor_input(given["index"], [1, *image.shape])
+    interpreter.allocate_tensors()
+    if given["dtype"] == np.uint8:
+        image = np.rint(image * 255).astype(np.uint8)
+    interpreter.set_tensor(given["index"], image[np.newaxis])
+    interpreter.invoke()
+    output: np.ndarray = interpreter.get_tensor(got["index"])[0]
+    return output / np.float32(255) if output.dtype == np.uint8 else output

@@ -1,0 +1,253 @@
+"""Camera noise: what a phone or a camera adds to a picture on its way to a JPEG file.
+
+The clean image is taken for what the camera would make of a noise-free scene: its
+sharpness and its artefacts are already in it. Only the noise is sent through the camera:
+
+1. the image back to what the sensor saw, undoing tone curve, sRGB curve and saturation;
+2. on each sensor pixel, which sees one colour of a Bayer mosaic, shot noise (photons) and
+   read noise (electronics), amplified by white balance, so most in red and blue;
+3. demosaicking, which correlates neighbours and channels, then saturation, which makes the
+   noise more colourful;
+4. the sRGB curve and the tone curve, clipped at black and at sensor white;
+5. the camera's own denoising: a blur of the noise, in colour wider than in brightness;
+6. JPEG compression, its blocks at any phase, since pictures are cropped.
+
+In step 4 noise ``n`` on light ``y`` becomes ``(F(y + n) - F(y - n)) / 2``. The curve ``F``
+bends and clips, so the mean of ``F(y + n) - F(y)`` is above 0 in dark areas, and a denoiser
+trained on that would darken them. The odd part has a mean of 0: until quantization clips,
+the clean image is the mean of its noisy ones.
+"""
+
+import functools
+from typing import Annotated
+
+import numpy as np
+import tensorflow as tf
+
+from kdae.draws import Level, normal, pick, pick_log, pick_whole, split, uniform
+from kdae.noise.parameters import Limits
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue in brightness, Rec. 601."""
+_TO_YCC = np.stack([LUMA, [1, 0, 0] - LUMA, [0, 0, 1] - LUMA], -1).astype(np.float32)
+_TO_RGB = np.linalg.inv(_TO_YCC)
+_CELL = np.array([0, 1, 1, 2])  # colours of a cell of the mosaic, RGGB, row by row
+_BAYER = np.eye(3, dtype=np.float32)[:, _CELL] * np.eye(4, dtype=np.float32)[:, np.newaxis]
+_JPEG_BLOCK = 16  # pixels, with colour at half resolution
+
+
+def camera(
+    image: tf.Tensor,
+    seed: tf.Tensor,
+    shot: Annotated[Level, Limits(0, 1, log=True)] = (1e-4, 1.2e-2),
+    read: Annotated[Level, Limits(0, 1, log=True)] = (1e-8, 2e-4),
+    red: Annotated[Level, Limits(1, 10)] = (1.6, 2.4),
+    blue: Annotated[Level, Limits(1, 10)] = (1.4, 2.2),
+    saturation: Annotated[Level, Limits(1, 5)] = (1.0, 1.6),
+    tone: Annotated[Level, Limits(0, 1)] = (0.0, 0.9),
+    smooth: Annotated[Level, Limits(0, 5)] = (0.0, 0.7),
+    smooth_colour: Annotated[Level, Limits(0, 5)] = (0.0, 2.0),
+    jpeg: Annotated[Level | None, Limits(1, 100, whole=True, none=True)] = (75, 100),
+    jpeg_probability: Annotated[float, Limits(0, 1, ranged=False)] = 0.8,
+) -> tf.Tensor:
+    """Add the noise of a camera; the picture itself stays as it is.
+
+    ``shot`` and ``read`` are drawn log-uniformly and rise together, as they do with the ISO
+    setting (``read`` is off by up to a tenth of its range). All others are drawn uniformly.
+    The default ranges of the two span those of Brooks et al., Unprocessing Images for
+    Learned Raw Denoising, 2019.
+
+    A grey image is treated as a grey scene shot in colour and turned to grey (Rec. 601).
+
+    Args:
+        image: float32 ``[H, W, C]`` in [0, 1], sRGB curve, C 1 or 3, H and W at least 16.
+        seed: integer tensor ``[2]``.
+        shot: variance of the shot noise where the sensor is at white, its signal 1 (1e-4:
+            low ISO; 1.2e-2: as high as phones go); in proportion to the signal elsewhere.
+        read: variance of the read noise, same scale.
+        red: white-balance gain of red over green.
+        blue: white-balance gain of blue over green.
+        saturation: colour amplification from sensor to display; 1 is none.
+        tone: strength of the S-shaped tone curve: 0 none, 1 a smoothstep.
+        smooth: standard deviation, in pixels, of the blur of noise in brightness.
+        smooth_colour: the same in colour.
+        jpeg: quality of the JPEG compression; None for none.
+        jpeg_probability: how often a picture is compressed.
+
+    Returns:
+        float32 ``[H, W, C]``; in [0, 1] if compressed, otherwise not clipped.
+
+    Raises:
+        ValueError: the image has neither 1 nor 3 channels.
+    """
+    if image.shape[-1] not in (1, 3):
+        raise ValueError(f"image: expected 1 or 3 channels, got {image.shape[-1]}")
+    draw_seed, noise_seed = split(seed, 2)
+    draw = functools.partial(next, iter(tf.unstack(uniform(draw_seed, [15]))))
+    iso = draw()
+    shot_variance = pick_log(shot, iso)
+    read_variance = pick_log(read, tf.clip_by_value(iso + 0.2 * (draw() - 0.5), 0.0, 1.0))
+    gains = tf.stack([pick(red, draw()), 1.0, 1.0, pick(blue, draw())])
+    colour = pick(saturation, draw())
+    curve = tf.maximum(pick(tone, draw()), 1e-3)  # its inverse divides by it
+
+    display = tf.broadcast_to(image, tf.concat([tf.shape(image)[:2], [3]], 0))
+    light = _undevelop(tf.clip_by_value(display, 0.0, 1.0), curve)
+    mosaic, top, left = _mosaic(_saturate(light, 1.0 / colour), draw(), draw())
+    deviation = tf.sqrt(gains * (shot_variance * mosaic + read_variance * gains))
+    mosaic_noise = deviation * normal(noise_seed, tf.shape(mosaic))
+    noise = _saturate(_demosaic(mosaic_noise, draw()), colour)
+    noise = noise[top : top + tf.shape(image)[0], left : left + tf.shape(image)[1]]
+    above, below = tf.unstack(_develop(tf.stack([light + noise, light - noise]), curve))
+    noise = _smooth(0.5 * (above - below), pick(smooth, draw()), pick(smooth_colour, draw()))
+    if image.shape[-1] == 1:
+        noise = tf.tensordot(noise, LUMA[:, np.newaxis], 1)
+    noisy = tf.ensure_shape(image + noise, image.shape)
+    if jpeg is None:
+        return noisy
+    compressed = functools.partial(_jpeg, noisy, pick_whole(jpeg, draw()), draw(), draw())
+    return tf.cond(draw() < jpeg_probability, compressed, lambda: noisy)
+
+
+def to_linear(image: tf.Tensor) -> tf.Tensor:
+    """Undo the sRGB curve (IEC 61966-2-1): display values to linear light, any shape."""
+    power = _power((tf.maximum(image, 0.04045) + 0.055) * (1 / 1.055), 2.4)
+    return tf.where(image <= 0.04045, image * (1 / 12.92), power)
+
+
+def from_linear(light: tf.Tensor) -> tf.Tensor:
+    """Apply the sRGB curve (IEC 61966-2-1): linear light to display values, any shape."""
+    power = 1.055 * _power(tf.maximum(light, 0.0031308), 1 / 2.4) - 0.055
+    return tf.where(light <= 0.0031308, light * 12.92, power)
+
+
+def _power(base: tf.Tensor, exponent: float) -> tf.Tensor:
+    # Of a positive base; several times as fast as tf.pow.
+    return tf.exp(exponent * tf.math.log(base))
+
+
+def _develop(light: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
+    """Clip linear light as the sensor does, apply the sRGB curve and the tone curve.
+
+    The tone curve is ``(1 - t) x + t (3 x^2 - 2 x^3)``, written around mid-grey.
+    """
+    middle = from_linear(tf.clip_by_value(light, 0.0, 1.0)) - 0.5
+    return 0.5 + middle * ((1.0 + 0.5 * tone) - (2.0 * tone) * tf.square(middle))
+
+
+def _undevelop(image: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
+    """Invert :func:`_develop` on [0, 1]; ``tone`` must be above 0.
+
+    Viete's solution of the cubic: ``sin 3a = 3 sin a - 4 sin^3 a``.
+    """
+    radius = 2.0 * tf.sqrt((1.0 + 0.5 * tone) / (6.0 * tone))
+    scale = 2.0 / (tone * radius * radius * radius)
+    sine = tf.clip_by_value(scale * (image - 0.5), -1.0, 1.0)
+    middle = radius * tf.sin(tf.asin(sine) * (1 / 3))
+    return to_linear(tf.clip_by_value(0.5 + middle, 0.0, 1.0))
+
+
+def _saturate(image: tf.Tensor, amount: tf.Tensor | float) -> tf.Tensor:
+    """Scale the differences from brightness; ``1 / amount`` undoes ``amount``."""
+    grey = np.tile(LUMA[:, np.newaxis], [1, 3])
+    return tf.tensordot(image, grey + amount * (np.eye(3, dtype=np.float32) - grey), 1)
+
+
+def _mosaic(
+    image: tf.Tensor, down: tf.Tensor, right: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Keep what a Bayer sensor sees, with a margin for :func:`_demosaic`.
+
+    Args:
+        image: ``[H, W, 3]``.
+        down: in [0, 1); which of two phases the mosaic starts with.
+        right: the same for columns.
+
+    Returns:
+        cells of 2x2 pixels, ``[h, w, 4]``; row and column of the image's first pixel in the
+        demosaicked picture.
+    """
+    top, left = tf.cast(down * 2.0, tf.int32), tf.cast(right * 2.0, tf.int32)
+    height, width = tf.unstack(tf.shape(image)[:2])
+    # A cell on each side for the filters' reach, rounded up to whole cells.
+    pads = [[2 + top, 4 - top + height % 2], [2 + left, 4 - left + width % 2], [0, 0]]
+    padded = tf.pad(image, pads, "SYMMETRIC")[tf.newaxis]
+    cells = tf.nn.conv2d(padded, _BAYER.reshape(2, 2, 3, 4), 2, "VALID")[0]
+    return cells, top, left
+
+
+def _demosaic_filters() -> np.ndarray:
+    """Filters from a 3x3 neighbourhood of cells to the middle one's four RGB pixels.
+
+    Returns:
+        ``[2, 3, 3, 4, 12]``: bilinear, and Malvar, He and Cutler, High-quality Linear
+        Interpolation for Demosaicing of Bayer-patterned Color Images, 2004.
+    """
+    middle, sides, corners, far_sides = np.zeros((4, 5, 5), np.float32)
+    middle[2, 2] = 1
+    sides[2, [1, 3]] = 1
+    corners[[1, 1, 3, 3], [1, 3, 1, 3]] = 1
+    far_sides[2, [0, 4]] = 1
+    cross, far = sides + sides.T, far_sides + far_sides.T
+    beside = 5 * middle + 4 * sides - corners - far_sides + 0.5 * far_sides.T
+    # What estimates a pixel's colour: itself; green at red or blue; a colour to be found
+    # to the left and right; above and below; at the corners.
+    bilinear = [8 * middle, 2 * cross, 4 * sides, 4 * sides.T, 2 * corners]
+    malvar = [
+        8 * middle,
+        4 * middle + 2 * cross - far,
+        beside,
+        beside.T,
+        6 * middle + 2 * corners - 1.5 * far,
+    ]
+    sources = [[[0, 1, 4], [2, 0, 3]], [[3, 0, 2], [4, 1, 0]]]  # row, column, colour
+    filters = np.zeros((2, 6, 6, 2, 2, 3), np.float32)
+    for row, column, colour in np.ndindex(2, 2, 3):
+        for kind, five in enumerate((bilinear, malvar)):
+            window = filters[kind, row : row + 5, column : column + 5, row, column, colour]
+            window[:] = five[sources[row][column][colour]] / 8
+    cells = filters.reshape(2, 3, 2, 3, 2, 12).transpose(0, 1, 3, 2, 4, 5)
+    return cells.reshape(2, 3, 3, 4, 12)
+
+
+_BILINEAR, _MALVAR = _demosaic_filters()
+
+
+def _demosaic(cells: tf.Tensor, detail: tf.Tensor | float) -> tf.Tensor:
+    """Interpolate ``[h, w, 4]`` to ``[2h - 4, 2w - 4, 3]``; ``detail`` 0 bilinear, 1 Malvar."""
+    filters = _BILINEAR + detail * (_MALVAR - _BILINEAR)
+    pixels = tf.nn.conv2d(cells[tf.newaxis], filters, 1, "VALID")
+    return tf.nn.depth_to_space(pixels, 2)[0]
+
+
+def _smooth(
+    noise: tf.Tensor, brightness: tf.Tensor | float, colour: tf.Tensor | float
+) -> tf.Tensor:
+    """Blur the brightness and the colour of ``[H, W, 3]`` by Gaussians, sigma in pixels."""
+    sigmas = tf.maximum(tf.stack([brightness, colour, colour]), 1e-3)  # 1e-3: no blur
+    sharpness = (-0.5 / tf.square(sigmas))[:, tf.newaxis, tf.newaxis]
+
+    def blur(length: tf.Tensor) -> tf.Tensor:
+        # As a matrix: on patches two products are much faster than depthwise convolutions.
+        at = tf.range(length, dtype=tf.float32)
+        weights = tf.exp(sharpness * tf.square(at[:, tf.newaxis] - at))
+        return weights * (1.0 / tf.reduce_sum(weights, -1, keepdims=True))
+
+    height, width = tf.unstack(tf.cast(tf.shape(noise)[:2], tf.float32))
+    planes = tf.transpose(tf.tensordot(noise, _TO_YCC, 1), [2, 0, 1])
+    planes = tf.matmul(tf.matmul(blur(height), planes), blur(width), transpose_b=True)
+    return tf.tensordot(tf.transpose(planes, [1, 2, 0]), _TO_RGB, 1)
+
+
+def _jpeg(
+    image: tf.Tensor, quality: tf.Tensor | float, down: tf.Tensor, right: tf.Tensor
+) -> tf.Tensor:
+    """Compress and decompress; ``down`` and ``right`` in [0, 1) shift the block grid."""
+    top, left = tf.cast(down * _JPEG_BLOCK, tf.int32), tf.cast(right * _JPEG_BLOCK, tf.int32)
+    padded = tf.pad(image, [[top, 0], [left, 0], [0, 0]], "SYMMETRIC")
+    pixels = tf.cast(tf.round(tf.clip_by_value(padded, 0.0, 1.0) * 255.0), tf.uint8)
+    code = tf.raw_ops.EncodeJpegVariableQuality(
+        images=pixels, quality=tf.cast(quality, tf.int32)
+    )
+    pixels = tf.io.decode_jpeg(code, image.shape[-1], dct_method="INTEGER_ACCURATE")
+    return tf.ensure_shape(tf.cast(pixels[top:, left:], tf.float32) * (1 / 255), image.shape)

@@ -1,0 +1,175 @@
+"""The run folder, the only hand-off from training to everything else, while it is filled.
+
+RUN/model.keras       the averaged weights, float32
+    model-card.json   the contract that every consumer reads
+    config.yaml       every setting, resolved
+    history.csv       one row per validation
+    curves.png  samples.png  checkpoints/  tensorboard/ (on request)
+
+Written by one process only, the chief where there are several workers.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kdae.cards import CARD, MODEL, write_card
+from kdae.data import Pictures
+from kdae.errors import UserError
+from kdae.files import replace_file
+from kdae.metrics import psnr
+from kdae.model import describe, save_model
+from kdae.train.config import Config, to_dict
+from kdae.train.plots import plot_curves, plot_samples
+from kdae.train.step import State, validate
+
+CONFIG, HISTORY = "config.yaml", "history.csv"
+CHECKPOINTS = "checkpoints"
+
+OnValidation = Callable[[int, float, keras.Model], object]
+HISTORY_COLUMNS = ("step", "loss", "regularization", "psnr", "learning_rate", "seconds")
+
+
+class Record:
+    """The run folder while it is being filled.
+
+    Args:
+        config: the whole run.
+        out: the run folder.
+        state: what is trained.
+        pictures: trained on.
+        examples: (noisy, clean) held-out pictures, from `validation_batches`.
+        command: how to repeat the run, for the model card.
+        on_validation: see `kdae.train.train`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        out: Path,
+        state: State,
+        pictures: Pictures,
+        examples: list[tuple[tf.Tensor, tf.Tensor]],
+        command: str,
+        on_validation: OnValidation | None = None,
+    ) -> None:
+        self.on_validation = on_validation
+        self.config, self.out, self.state = config, out, state
+        self.pictures, self.examples, self.command = pictures, examples, command
+        self.manager = tf.train.CheckpointManager(
+            state.checkpoint(), str(out / CHECKPOINTS), max_to_keep=2
+        )
+        self.rows: list[dict[str, Any]] = []
+        self.writer = None
+        if config.train.tensorboard:
+            self.writer = tf.summary.create_file_writer(str(out / "tensorboard"))
+
+    def restore(self) -> None:
+        """Loads the last checkpoint, if any, and the history up to it."""
+        if self.manager.latest_checkpoint:
+            self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
+        step = int(self.state.step.numpy())
+        history = self.out / HISTORY
+        if history.is_file():
+            with open(history, newline="", encoding="utf-8") as file:
+                self.rows = [r for r in csv.DictReader(file) if int(r["step"]) <= step]
+        if step == 0:
+            self.save()
+
+    def validate(self, step: int, data: float, penalty: float) -> None:
+        """Adds a row to the history: the terms of the loss, and the PSNR as of now."""
+        row: dict[str, Any] = {
+            "step": step,
+            "loss": f"{data:.6g}",
+            "regularization": f"{penalty:.6g}",
+            "psnr": f"{validate(self.state.averaged, self.examples):.4f}",
+            "learning_rate": f"{float(self.state.optimizer.learning_rate):.6g}",
+            "seconds": f"{float(self.state.seconds.numpy()):.1f}",
+        }
+        self.rows.append(row)
+        replace_file(self.out / HISTORY, self._write_history)
+        if not sys.stderr.isatty():
+            print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+        if self.writer:
+            with self.writer.as_default(step):
+                for key, value in row.items():
+                    tf.summary.scalar(key, float(value))
+                for noisy, clean in self.examples[:2]:
+                    denoised = self.state.averaged(noisy, training=False)
+                    strip = tf.clip_by_value(tf.concat([noisy, denoised, clean], axis=2), 0, 1)
+                    tf.summary.image("noisy, denoised, clean", strip)
+        if self.on_validation:
+            self.on_validation(step, float(row["psnr"]), self.state.averaged)
+
+    def _write_history(self, path: Path) -> None:
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, HISTORY_COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def save(self) -> None:
+        """Writes a checkpoint; the one before stays whole until this one is."""
+        step = int(self.state.step.numpy())
+        try:
+            self.manager.save(checkpoint_number=step)
+        except (OSError, tf.errors.OpError) as error:
+            kept = self.manager.latest_checkpoint
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self.out}: the checkpoint of step {step} could not be written ({reason}); "
+                f"the last one, {Path(kept).name if kept else 'none'}, is intact: free some "
+                "space and go on with --resume"
+            ) from error
+
+    def go_back(self) -> str:
+        """Puts back the weights of the last checkpoint as the result; says which they are."""
+        self.manager.checkpoint.restore(self.manager.latest_checkpoint)
+        self.finish()
+        return f"{self.out} holds the last good weights, of step {self.state.step.numpy()}"
+
+    def finish(self) -> None:
+        """Writes the model, its card and the pictures."""
+        save_model(self.state.averaged, self.out / MODEL)
+        write_card(self._card(), self.out / CARD)
+        if self.rows:
+            plot_curves(self.out / HISTORY, self.out / "curves.png")
+        plot_samples(self.state.averaged, self.examples, self.out / "samples.png")
+
+    def clear(self) -> None:
+        """Removes the checkpoints: two thirds of the folder, of no use to a finished run."""
+        shutil.rmtree(self.out / CHECKPOINTS)
+
+    def _card(self) -> dict[str, Any]:
+        config, pictures, examples = self.config, self.pictures, self.examples
+        noisy = [float(psnr(noisy, clean)[0]) for noisy, clean in examples]
+        measured = {
+            "data": f"validation: {config.data.validation or config.data.source}",
+            "noise": config.validation.noise or config.noise.kind,
+            "images": len(examples),
+            "psnr_noisy": round(float(np.mean(noisy)), 3),
+            # Not the history's last: a run may end between two validations.
+            "psnr": round(validate(self.state.averaged, examples), 3),
+            "command": self.command,
+        }
+        return describe(self.state.averaged, self.out.resolve().name) | {
+            "model": to_dict(config.model),
+            "training": {
+                "command": self.command,
+                "steps": int(self.state.step.numpy()),
+                "seconds": round(float(self.state.seconds.numpy()), 1),
+                "source": str(config.data.source),
+                "pictures": len(pictures),
+                "licenses": pictures.license_summary,
+                "noise": {"kind": config.noise.kind, "quantize": config.noise.quantize},
+            },
+            "results": [measured],
+        }

@@ -1,0 +1,180 @@
+"""A training run: pictures, devices, workers and the folder brought together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from kdae.cards import CARD, load_card
+from kdae.data import Pictures, joined, load_pictures, validation_batches
+from kdae.errors import UserError
+from kdae.model import load_model
+from kdae.train.config import Config, load_config, save_config, to_dict
+from kdae.train.distributed import Workers
+from kdae.train.folder import CHECKPOINTS, CONFIG, OnValidation, Record
+from kdae.train.loop import Loop
+from kdae.train.step import State, build_state
+
+
+def train(
+    config: Config,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    command: str = "",
+    devices: Sequence[str] | None = None,
+    workers: Workers | None = None,
+    on_validation: OnValidation | None = None,
+) -> Path:
+    """Trains and fills a run folder; see `kdae.train.folder` for what it holds.
+
+    Args:
+        config: the whole run.
+        out: the run folder; must not exist, unless `resume`.
+        resume: go on from the folder's last checkpoint, to the same weights bit for bit as
+            a run that was never stopped.
+        command: how to repeat the run, for the model card.
+        devices: share each batch among these; default: all GPUs, else the CPU.
+        workers: share each batch among the devices of all these; every one of them must
+            call this with the same config. Default: this process alone.
+        on_validation: called with (step, PSNR in dB, the averaged model) after each
+            validation; what it raises ends the run there.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UserError: for anything the user can mend; the folder keeps its last checkpoint.
+        KeyboardInterrupt: after everything has been saved.
+    """
+    out, workers = Path(out), workers or Workers()
+    strategy = workers.strategy() if workers.several else _strategy(devices)
+    finished = resume and workers.is_chief and _is_finished(out, config)
+    if workers.told(strategy, [finished])[0]:
+        return out
+    _check_batches(config, strategy.num_replicas_in_sync)
+    pictures = _training_pictures(config)
+    workers.check_alike(strategy, config, [array.shape for array in pictures.arrays])
+    with workers.together():
+        state = build_state(config, strategy)
+    record = None
+    if workers.is_chief:
+        held_out = _load(config, "validation", 2 ** len(config.model.widths))
+        print(f"training on {pictures.description}; validating on {held_out.description}")
+        examples = validation_batches(
+            held_out,
+            config.validation.noise or config.noise.kind,
+            patch=config.validation.patch,
+            seed=config.train.seed,
+            limit=config.validation.limit,
+            multiple=2 ** len(config.model.widths),
+        )
+        # Also when going on with a run that was killed before its first checkpoint.
+        if config.train.init and not tf.train.latest_checkpoint(out / CHECKPOINTS):
+            _take_weights(state, config.train.init)
+        if not resume:
+            _open_folder(config, out)
+        record = Record(config, out, state, pictures, examples, command, on_validation)
+        record.restore()
+    workers.share(strategy, state.variables())
+    Loop(config, strategy, workers, state, pictures, record).go()
+    return out
+
+
+def resumed_config(out: Path, given: Config | None) -> Config:
+    """The config of a run folder, which no argument may contradict.
+
+    Args:
+        out: the run folder.
+        given: what the arguments say; None: nothing.
+
+    Raises:
+        UserError: `out` is no run folder, or was begun with other settings.
+    """
+    saved = out / CONFIG
+    if not saved.is_file():
+        raise UserError(f"--resume: {out} is not a run folder (no {CONFIG})")
+    config = load_config(saved)
+    if given is not None and given != config:
+        ours, theirs = to_dict(config), to_dict(given)
+        different = [
+            f"{section}.{key} ({ours[section][key]!r} in the folder, {value!r} given)"
+            for section, values in theirs.items()
+            for key, value in values.items()
+            if ours[section][key] != value
+        ]
+        raise UserError(
+            f"--resume: {out} was begun with other settings: {', '.join(different)}"
+        )
+    return config
+
+
+def _training_pictures(config: Config) -> Pictures:
+    largest = max([config.train.patch, *(g.patch for g in config.train.grow)])
+    return joined([_load(config, split, largest) for split in config.data.train_on])
+
+
+def _load(config: Config, split: str, at_least: int) -> Pictures:
+    """The pictures of a split that have at least so many pixels along each side."""
+    data = config.data
+    # A source of its own for validation leaves the whole of the first one to train on.
+    whole = data.validation is not None
+    source, limit = data.source, data.limit
+    if split == "validation":
+        source, limit = data.validation or data.source, None
+    return load_pictures(source, split, data.channels, limit, at_least, whole=whole)
+
+
+def _strategy(devices: Sequence[str] | None) -> tf.distribute.Strategy:
+    if devices is None:
+        devices = [device.name for device in tf.config.list_logical_devices("GPU")]
+    if len(devices) < 2:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
+def _check_batches(config: Config, replicas: int) -> None:
+    for batch in (config.train.batch, *(grow.batch for grow in config.train.grow)):
+        if batch % replicas:
+            raise UserError(
+                f"train.batch: expected a multiple of the {replicas} devices, got {batch}"
+            )
+
+
+def _is_finished(out: Path, config: Config) -> bool:
+    card = out / CARD
+    return card.is_file() and load_card(card)["training"]["steps"] >= config.train.steps
+
+
+def _open_folder(config: Config, out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(
+            f"--out {out}: exists already and is never written over; choose another, or "
+            "go on with --resume"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        save_config(config, out / CONFIG)
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written ({error.strerror})") from error
+
+
+def _take_weights(state: State, name: str) -> None:
+    """Starts from another model's filters wherever their shapes agree."""
+    source, _ = load_model(name)
+    theirs = {layer.name: layer.get_weights() for layer in source.layers}
+    fresh = []
+    for layer in state.model.layers:
+        ours, given = layer.get_weights(), theirs.get(layer.name, [])
+        if [w.shape for w in ours] == [w.shape for w in given]:
+            layer.set_weights(given)
+        elif ours:
+            fresh.append(layer.name)
+    if len(fresh) == sum(bool(layer.weights) for layer in state.model.layers):
+        raise UserError(f"train.init {name}: no layer has the shapes of the model's")
+    if fresh:
+        print(f"train.init {name}: {', '.join(fresh)} start afresh", file=sys.stderr)
+    state.averaged.set_weights(state.model.get_weights())

@@ -1,0 +1,161 @@
+"""The training step: one for one device, many devices and many machines.
+
+Stock `fit()` fails on several machines with Keras 3, so the step is our own: each replica
+takes its share of the batch, the gradients are averaged over all replicas in one exchange,
+and the averaged weights follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kdae.metrics import psnr
+from kdae.model import build_denoiser
+from kdae.model.quantization import rounded_layers, with_ranges
+from kdae.train.config import Config
+from kdae.train.losses import l1_l2
+from kdae.train.optimizers import build_optimizer
+
+
+@dataclass(frozen=True)
+class State:
+    """All that changes in training.
+
+    Attributes:
+        model: the network being trained, under the run's precision.
+        averaged: the same network in float32 with the exponential moving average of the
+            weights, which is validated and saved.
+        optimizer: with its moments.
+        step: int64 scalar variable, the steps taken.
+        seconds: float64 scalar variable, time spent training, over all sittings.
+        ranges: float32 [n, 2] variable, lowest and highest value of each of the model's
+            `rounded_layers`, all 0 before training in 8 bits begins.
+    """
+
+    model: keras.Model
+    averaged: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    step: tf.Variable
+    seconds: tf.Variable
+    ranges: tf.Variable
+
+    def variables(self) -> list[tf.Variable]:
+        """All of it."""
+        kept = [*self.model.variables, *self.averaged.variables, *self.optimizer.variables]
+        return [*(variable.value for variable in kept), self.step, self.seconds, self.ranges]
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """What a resumed run needs to go on bit for bit."""
+        return tf.train.Checkpoint(
+            weights=[v.value for v in self.model.variables],
+            averaged=[v.value for v in self.averaged.variables],
+            optimizer=[v.value for v in self.optimizer.variables],
+            step=self.step,
+            seconds=self.seconds,
+            ranges=self.ranges,
+        )
+
+
+def resolve_precision(precision: str) -> str:
+    """A dtype policy: `auto` is mixed_float16 where there is a GPU, else float32."""
+    if precision != "auto":
+        return precision
+    return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
+
+
+def build_state(config: Config, strategy: tf.distribute.Strategy) -> State:
+    """A network with fresh filters and what trains it, on the devices of `strategy`."""
+    precision = resolve_precision(config.train.precision)
+    channels, decay, seed = config.data.channels, config.train.weight_decay, config.train.seed
+    with strategy.scope():
+        model = build_denoiser(config.model, channels, decay, precision, seed)
+        averaged = build_denoiser(config.model, channels)
+        optimizer = build_optimizer(config.train)
+        # It would add up across replicas what it has clipped; the step hands it the whole
+        # gradient already, to be clipped as on one device, and sent around only once.
+        optimizer._all_reduce_sum_gradients = lambda gradients: gradients
+        if precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(model.trainable_variables)
+        step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        ranges = tf.Variable(tf.zeros([len(rounded_layers(model)), 2]), trainable=False)
+    averaged.set_weights(model.get_weights())
+    return State(model, averaged, optimizer, step, seconds, ranges)
+
+
+def build_step(
+    config: Config,
+    state: State,
+    strategy: tf.distribute.Strategy,
+    *,
+    eight_bits: bool = False,
+) -> Callable[[Iterator[Any]], tuple[tf.Tensor, tf.Tensor]]:
+    """The function that takes one step.
+
+    Args:
+        config: the whole run.
+        state: what is trained.
+        strategy: the devices.
+        eight_bits: round tensors to 8 bits within `state.ranges`.
+
+    Returns:
+        A function of an iterator of a dataset of (distributed) batches (noisy, clean) that
+        takes the next one, updates `state` and returns the data term and the regularization
+        term of the loss, float32 scalars. All of `state` changes in one call, so an interrupt
+        cannot fall in between.
+    """
+    replicas = strategy.num_replicas_in_sync
+    loss, model, optimizer = config.loss, state.model, state.optimizer
+    scale = getattr(optimizer, "scale_loss", lambda value: value)
+
+    def forward(noisy: tf.Tensor) -> tf.Tensor:
+        if not eight_bits:
+            return model(noisy, training=True)
+        bounds = (tf.unstack(pair) for pair in tf.unstack(state.ranges))
+        ranges = dict(zip(rounded_layers(model), bounds, strict=True))
+        return with_ranges(model, ranges, whole=False)(noisy)
+
+    def replica_step(noisy: tf.Tensor, clean: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            restored = forward(noisy)
+            data = tf.reduce_mean(l1_l2(clean, restored, loss.l1, loss.l2, loss.reduction))
+            penalty = tf.add_n(model.losses) if model.losses else tf.zeros([])
+            scaled = scale(data + penalty)
+        gradients = tape.gradient(scaled, model.trainable_variables)
+        if replicas > 1:
+            # The loss rides along with the gradients: one exchange per step.
+            context = tf.distribute.get_replica_context()
+            data, penalty, *gradients = context.all_reduce(
+                tf.distribute.ReduceOp.MEAN, [data, penalty, *gradients]
+            )
+        optimizer.apply(gradients, model.trainable_variables)
+        return data, penalty
+
+    @tf.function
+    def step(batches: Iterator[Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        # Asked for in here a batch comes without a turn through Python, 2 ms on two cores.
+        terms = strategy.run(replica_step, args=next(batches))
+        data, penalty = (strategy.experimental_local_results(term)[0] for term in terms)
+        state.step.assign_add(1)
+        # The average is short at first, so that it leaves the initial filters behind.
+        taken = tf.cast(state.step, tf.float32)
+        keep = tf.minimum(config.train.ema, (1.0 + taken) / (10.0 + taken))
+        for mean, now in zip(state.averaged.variables, state.model.variables, strict=True):
+            mean.value.assign(keep * mean.value + (1.0 - keep) * now.value)
+        return data, penalty
+
+    return step
+
+
+def validate(model: keras.Model, examples: list[tuple[tf.Tensor, tf.Tensor]]) -> float:
+    """Mean PSNR in dB of the denoised (noisy, clean) examples."""
+    if not examples:
+        raise ValueError("examples: expected at least one picture, got none")
+    values = [float(psnr(clean, model(noisy, training=False))[0]) for noisy, clean in examples]
+    return sum(values) / len(values)

@@ -1,0 +1,97 @@
+"""Chooses settings: trains for many, chooses on held-out pictures, measures on new ones.
+
+    python -m kdae.tune --config FILE --search train.weight_decay=0,1e-6,1e-5,1e-4 --out DIR
+
+A search is a list of values or a range (`train.learning_rate=1e-4..1e-2`, log-uniform), for
+any setting, several together. The best on the held-out pictures is trained once more, on
+train and held-out pictures together, and measured once, on pictures never seen before. The
+same command again goes on with a search that was killed, or joins one that is running.
+
+DIR/search.yaml search.db   what is searched, and the trials so far
+    trials/000 ...          a run folder each
+    trials.csv search.png   the table and the plot
+    chosen.yaml             the choice; from here on no trial is added
+    final/                  the run folder of the choice, trained on train + held-out
+    test.json               its figures on new pictures
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from kdae.errors import UserError, run_main
+
+
+def format_trials(rows: Sequence[dict[str, Any]]) -> str:
+    """The trials as a table, the best first."""
+    order = sorted(rows, key=lambda row: -row["psnr"] if row["psnr"] == row["psnr"] else 1e9)
+    lines = [list(rows[0])]
+    lines += [
+        [f"{value:.3f}" if key == "psnr" else str(value) for key, value in row.items()]
+        for row in order
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; see `--help`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kdae.tune",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", metavar="FILE", help="a YAML diff over the defaults")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[])
+    parser.add_argument(
+        "--search", metavar="KEY=VALUES", action="append", required=True,
+        help="KEY=a,b,c (each is tried) or KEY=low..high (log-uniform)",
+    )  # fmt: skip
+    parser.add_argument("--trials", type=int, metavar="N", help="default: all of the lists")
+    parser.add_argument("--test", metavar="SOURCE", help="default: the source's test split")
+    parser.add_argument("--out", metavar="DIR", required=True)
+    args = parser.parse_args(argv)
+    # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
+    from kdae.train import load_config
+    from kdae.tune.run import tune
+    from kdae.tune.trials import parse_search
+
+    if args.trials is not None and args.trials < 1:
+        raise UserError(f"--trials: expected at least 1, got {args.trials}")
+    words = sys.argv[1:] if argv is None else argv
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        result = tune(
+            load_config(args.config, args.set), [parse_search(text) for text in args.search],
+            args.out, trials=args.trials, test=args.test,
+            command=shlex.join(["python", "-m", "kdae.tune", *words]),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print(
+            f"stopped; {args.out} holds all so far, the same command goes on", file=sys.stderr
+        )
+        return 130
+    if result is None:
+        print(f"{args.out}: nothing left to begin; others are at work, and will finish it")
+        return 0
+    print(format_trials(result["trials"]))
+    chosen = ", ".join(f"{key} {value}" for key, value in result["settings"].items())
+    test = result["test"]
+    print(f"chosen: {chosen}, {result['psnr']:.2f} dB on held-out pictures")
+    print(
+        f"{args.out}/final, trained on those too: {test['psnr_noisy']:.2f} dB noisy, "
+        f"{test['psnr']:.2f} dB denoised on {test['images']} new pictures"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)

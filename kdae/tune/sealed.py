@@ -1,0 +1,117 @@
+"""Pictures never seen before: held back until everything is chosen, and shown once.
+
+`measure_once` is the only place in a search that reads the test split. It first writes
+down which model is to be measured, so that no other can be measured in its stead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from kdae.cards import MODEL
+from kdae.data import Pictures, Source, load_pictures
+from kdae.engine import load
+from kdae.errors import UserError
+from kdae.evaluate import evaluate
+from kdae.evaluate.measure import noisy_samples, pair_samples
+from kdae.files import replace_file
+from kdae.metrics import SSIM_MIN_SIZE
+from kdae.noise import NoiseSpec
+from kdae.train import Config
+
+
+def check_unseen(config: Config, test: Source | None) -> None:
+    """Makes sure, before any work is done, that the test pictures are new ones.
+
+    Their contents are compared with those of the pictures trained and chosen on; nothing is
+    measured.
+
+    Args:
+        config: of the runs.
+        test: a source used whole; None: the test split of the training source.
+
+    Raises:
+        UserError: when there is no test split, or a picture is in it and elsewhere.
+    """
+    data = config.data
+    if test is None and data.validation is not None:
+        raise UserError(
+            "--test: needed with data.validation, as all of data.source is trained on"
+        )
+    own = data.validation is not None
+    seen = [
+        load_pictures(data.source, "train", data.channels, whole=own),
+        load_pictures(data.validation or data.source, "validation", data.channels, whole=own),
+    ]
+    known = {
+        _digest(array): name
+        for part in seen
+        for name, array in zip(part.names, part.arrays, strict=True)
+    }
+    new = _test_pictures(config, test)
+    for name, array in zip(new.names, new.arrays, strict=True):
+        if (digest := _digest(array)) in known:
+            raise UserError(
+                f"test picture {name}: the same as {known[digest]}, which is trained or "
+                "chosen on: a figure on it would say nothing of new pictures"
+            )
+
+
+def measure_once(seal: Path, run: Path, config: Config, test: Source | None) -> dict[str, Any]:
+    """Measures a finished run on the test pictures, the first and only model that is.
+
+    Args:
+        seal: a file that says which model was measured, and how it did.
+        run: the run folder.
+        config: of the run.
+        test: see `check_unseen`.
+
+    Returns:
+        The result of `kdae.evaluate.evaluate`; the one in `seal`, if there is one.
+
+    Raises:
+        UserError: `seal` belongs to another model.
+    """
+    model = hashlib.sha256((run / MODEL).read_bytes()).hexdigest()
+    try:
+        with open(seal, "x", encoding="utf-8") as file:
+            json.dump({"model": model, "result": None}, file)
+    except FileExistsError:
+        record = json.loads(seal.read_text(encoding="utf-8"))
+        if record["model"] != model:
+            raise UserError(
+                f"{seal}: the test pictures have been shown to another model than {run}; "
+                "begin a new search, on new test pictures"
+            ) from None
+        if record["result"] is not None:
+            result: dict[str, Any] = record["result"]
+            return result
+    pictures = _test_pictures(config, test)
+    spec = _as_mapping(config.validation.noise or config.noise.kind)
+    paired = pictures.noisy is not None
+    samples = pair_samples(pictures) if paired else noisy_samples(pictures.arrays, spec)
+    noise = "of the pairs" if paired else json.dumps(spec)
+    result = evaluate(load(run).denoise_float, samples, pictures.source, noise)
+    text = json.dumps({"model": model, "result": result}, indent=2) + "\n"
+    replace_file(seal, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return result
+
+
+def _test_pictures(config: Config, test: Source | None) -> Pictures:
+    return load_pictures(
+        test or config.data.source, "test", config.data.channels, None, SSIM_MIN_SIZE,
+        whole=test is not None,
+    )  # fmt: skip
+
+
+def _as_mapping(spec: NoiseSpec) -> dict[str, Any]:
+    if isinstance(spec, dict):
+        return spec
+    return {spec: None} if isinstance(spec, str) else {"chain": spec}
+
+
+def _digest(array: Any) -> bytes:
+    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).digest()

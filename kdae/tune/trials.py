@@ -1,0 +1,230 @@
+"""The trials of a search: which settings are tried, by whom, and how far they are.
+
+They are kept in Optuna's SQLite store, so that a killed search goes on and several
+processes of one machine can share it. A process holds a file lock on each trial it runs;
+the system lets go of it when the process dies, however that happens, and another process
+then goes on with the trial from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import optuna
+import yaml
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from kdae.errors import UserError
+from kdae.train import Config
+from kdae.train.config import config_from_dict, to_dict
+from kdae.train.strict import apply_setting
+
+STORE, LOCK, CLOSED = "search.db", "lock", "chosen.yaml"
+_NUMBER = r"\s*([-+.\deE]+)\s*"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One searched setting.
+
+    Attributes:
+        key: dotted, as for `--set`.
+        values: what is tried, each in YAML; empty for a range.
+        low, high: the ends of a range, drawn from log-uniformly; whole numbers when both
+            ends are.
+    """
+
+    key: str
+    values: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    def suggest(self, trial: Trial) -> str:
+        """The trial's value, in YAML; drawn when it has none yet."""
+        if self.values:
+            return str(trial.suggest_categorical(self.key, self.values))
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return str(trial.suggest_int(self.key, self.low, self.high, log=True))
+        return repr(trial.suggest_float(self.key, self.low, self.high, log=True))
+
+
+def parse_search(text: str) -> Choice:
+    """Reads `key=value,value,...` (a list in YAML) or `key=low..high` (log-uniform).
+
+    Raises:
+        UserError: says what was expected.
+    """
+    key, sign, values = text.partition("=")
+    expected = f"--search {text}: expected key=value,value,... or key=low..high with 0 < low"
+    if not (sign and key.strip() and values.strip()):
+        raise UserError(expected)
+    try:
+        if ends := re.fullmatch(rf"{_NUMBER}\.\.{_NUMBER}", values):
+            low, high = (int(e) if e.isdigit() else float(e) for e in ends.groups())
+            if 0 < low < high:
+                return Choice(key.strip(), (), low, high)
+            raise UserError(expected)
+        listed = yaml.safe_load(f"[{values}]")
+    except (ValueError, yaml.YAMLError) as error:
+        raise UserError(expected) from error
+    texts = [
+        yaml.safe_dump(v, default_flow_style=True).removesuffix("...\n").strip() for v in listed
+    ]
+    if len(set(texts)) < len(texts):
+        raise UserError(f"--search {text}: the same value twice")
+    return Choice(key.strip(), tuple(texts))
+
+
+def with_settings(config: Config, settings: dict[str, str]) -> Config:
+    """The config with some settings replaced; values in YAML.
+
+    Raises:
+        UserError: names the setting, what was expected and what came.
+    """
+    tree = to_dict(config)
+    for key, value in settings.items():
+        apply_setting(tree, f"{key}={value}")
+    return config_from_dict(tree)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a file lock, waiting for it."""
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def try_lock(path: Path) -> IO[str] | None:
+    """An open file that holds the lock until it is closed; None if another has it."""
+    file = open(path, "a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+class Search:
+    """The trials in a folder.
+
+    Args:
+        folder: exists; made once, and joined by every process with the same arguments.
+        choices: what is searched.
+        count: how many trials; None: every combination of the lists.
+        steps: of one trial, for the pruner.
+        seed: of the draws from ranges.
+
+    Raises:
+        UserError: a range without a count.
+    """
+
+    def __init__(
+        self, folder: Path, choices: Sequence[Choice], count: int | None, steps: int, seed: int
+    ) -> None:
+        grid = all(choice.values for choice in choices)
+        if count is None and not grid:
+            raise UserError("--trials: needed to search a range low..high")
+        combinations = list(itertools.product(*(c.values for c in choices))) if grid else []
+        self.count = count or len(combinations)
+        if grid:
+            self.count = min(self.count, len(combinations))
+        self.folder, self.choices, self.seed = folder, choices, seed
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with locked(folder / LOCK):
+            new = not (folder / STORE).exists()
+            self.study = optuna.create_study(
+                storage=optuna.storages.RDBStorage(f"sqlite:///{folder / STORE}"),
+                study_name="kdae", direction="maximize", load_if_exists=True,
+                # A trial below the median of the others at the same step, late enough to
+                # tell, is not worth its remaining steps.
+                pruner=optuna.pruners.MedianPruner(2, n_warmup_steps=steps // 3),
+            )  # fmt: skip
+            known = len(self.study.get_trials(deepcopy=False)) if not new else 0
+            for combination in combinations[known : self.count]:
+                keys = [choice.key for choice in choices]
+                self.study.enqueue_trial(dict(zip(keys, combination, strict=True)))
+
+    def claim(self) -> tuple[Trial, dict[str, str], IO[str]] | None:
+        """The next trial to run: one whose process died, else a new one.
+
+        Returns:
+            The trial, its settings, and the file to close when it is over; None when none
+            is left to begin.
+        """
+        with locked(self.folder / LOCK):
+            if (self.folder / CLOSED).exists():
+                return None
+            trials = self.study.get_trials(deepcopy=False)
+            for old in trials:
+                if old.state == TrialState.RUNNING and (held := self._hold(old.number)):
+                    # Read again: it may have ended just before its lock was let go.
+                    if self.study.get_trials()[old.number].state == TrialState.RUNNING:
+                        trial = Trial(self.study, old._trial_id)
+                        return trial, self._settings(trial), held
+                    held.close()
+            waiting = any(trial.state == TrialState.WAITING for trial in trials)
+            if not waiting and len(trials) >= self.count:
+                return None
+            # Seeded by the place of the trial: processes must not draw alike.
+            self.study.sampler = optuna.samplers.TPESampler(seed=self.seed + len(trials))
+            trial = self.study.ask()
+            held = self._hold(trial.number)
+            assert held is not None, "a new trial belongs to nobody"
+            return trial, self._settings(trial), held
+
+    def close(self) -> FrozenTrial | None:
+        """Ends the search for good and returns the best trial; None while others run.
+
+        Raises:
+            UserError: when no trial ended well.
+        """
+        with locked(self.folder / LOCK):
+            trials = self.study.get_trials()
+            if (self.folder / CLOSED).exists():
+                if len(trials) < self.count:
+                    raise UserError(
+                        f"--trials: expected at most {len(trials)}, got {self.count}: "
+                        f"{self.folder} has chosen already; begin a new search"
+                    )
+            elif len(trials) < self.count or not all(t.state.is_finished() for t in trials):
+                return None
+            done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+            if not done:
+                raise UserError(f"{self.folder}: none of the {len(trials)} trials ended well")
+            best = max(done, key=lambda trial: trial.value or 0.0)
+            (self.folder / CLOSED).write_text(
+                yaml.safe_dump({"trial": best.number, "settings": best.params}),
+                encoding="utf-8",
+            )
+            return best
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Per trial: number, its settings, state, last step measured and PSNR there in dB."""
+        rows = []
+        for trial in self.study.get_trials(deepcopy=False):
+            seen = trial.intermediate_values
+            last = max(seen, default=0)
+            row = {"trial": trial.number, **trial.params, "state": trial.state.name.lower()}
+            rows.append(row | {"step": last, "psnr": seen.get(last, float("nan"))})
+        return rows
+
+    def curves(self) -> dict[int, dict[int, float]]:
+        """Per trial number the PSNR in dB at each step measured."""
+        trials = self.study.get_trials(deepcopy=False)
+        return {trial.number: dict(trial.intermediate_values) for trial in trials}
+
+    def _settings(self, trial: Trial) -> dict[str, str]:
+        return {choice.key: choice.suggest(trial) for choice in self.choices}
+
+    def _hold(self, number: int) -> IO[str] | None:
+        (self.folder / "trials").mkdir(exist_ok=True)
+        return try_lock(self.folder / "trials" / f"{number:03}.lock")

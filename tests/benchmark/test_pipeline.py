@@ -1,0 +1,48 @@
+"""The benchmark of the input pipeline counts what it costs, and only that."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kdae.benchmark import pipeline
+from kdae.benchmark.__main__ import main
+from kdae.errors import UserError
+from kdae.train.config import config_from_dict
+
+SMALL = config_from_dict(
+    {
+        "data": {"limit": 2},
+        "model": {"widths": [4], "blocks": [1]},
+        "train": {"batch": 2, "patch": 8},
+    }
+)
+
+
+def test_a_slow_pipeline_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pipeline.training_batches
+
+    def slow(*args: object, **kw: object) -> tf.data.Dataset:
+        def late(noisy: np.ndarray) -> np.ndarray:
+            time.sleep(0.05)
+            return noisy
+
+        def sleep(noisy: tf.Tensor, clean: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.ensure_shape(
+                tf.numpy_function(late, [noisy], tf.float32), noisy.shape
+            ), clean
+
+        return real(*args, **kw).map(sleep)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "training_batches", slow)
+    timed = pipeline.measure_pipeline(SMALL, 5)
+    assert timed.step > 0.02 and timed.efficiency < 0.5
+
+
+def test_the_line_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pipeline", "--steps", "3"]) == 0
+    assert re.search(r"\d+\.\d ms per .*: \d+\.\d % of that speed", capsys.readouterr().out)
+    with pytest.raises(UserError, match="--steps: expected at least 1, got 0"):
+        main(["pipeline", "--steps", "0"])

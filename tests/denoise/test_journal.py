@@ -1,0 +1,160 @@
+"""What a later run may leave out, and what it must not replace."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kdae.denoise.journal import MANIFEST, Manifest, Settings, refuse_existing
+from kdae.denoise.plan import Job
+from kdae.errors import UserError
+from tests.helpers import touch
+
+MODEL = Settings("photo", "0123456789abcdef", 1.0)
+
+
+def job(folder: Path, name: str) -> Job:
+    return Job(folder / "in" / name, folder / "out" / name)
+
+
+def recorded(folder: Path, *steps: tuple[str, str], settings: Settings = MODEL) -> Manifest:
+    """Records each (name, status); all files exist."""
+    manifest = Manifest(folder / "out", settings)
+    with manifest.recording():
+        for name, status in steps:
+            touch(*job(folder, name))
+            manifest.add(job(folder, name), status, "broken" if status == "failed" else "", 1.5)
+    return Manifest(folder / "out", settings)
+
+
+def test_done_is_done(tmp_path: Path) -> None:
+    jobs = [job(tmp_path, f"{name}.png") for name in "abcd"]
+    manifest = recorded(
+        tmp_path,
+        ("a.png", "writing"),
+        ("a.png", "done"),
+        ("b.png", "done"),
+        ("c.png", "failed"),
+    )
+    touch(jobs[3].source)
+    jobs[2].target.unlink()
+    assert manifest.pending(jobs) == jobs[2:]
+    jobs[0].target.unlink()  # deleted by the user: to be made again
+    jobs[1].source.write_bytes(b"another")
+    assert manifest.pending(jobs) == jobs
+    os.utime(jobs[1].source, ns=(0, 0))
+    assert manifest.pending(jobs) == jobs
+    lines = (tmp_path / "out" / MANIFEST).read_text().splitlines()
+    assert [json.loads(line)["output"] for line in lines] == ["a.png", "b.png", "c.png"]
+    first, _, last = map(json.loads, lines)
+    assert set(first) == {
+        "file", "output", "status", "reason", "seconds", "bytes", "modified", "model", "digest",
+        "strength",
+    }  # fmt: skip
+    assert (first["status"], first["seconds"], first["bytes"]) == ("done", 1.5, 1)
+    assert (last["status"], last["reason"]) == ("failed", "broken")
+
+
+@pytest.mark.parametrize("end", ["", "\n", '{"output": "b.png", "stat', "\xff\x00[1]\n3\n"])
+def test_a_line_cut_short(tmp_path: Path, end: str) -> None:
+    recorded(tmp_path, ("a.png", "done"))
+    path = tmp_path / "out" / MANIFEST
+    path.write_bytes(path.read_bytes().rstrip() + b"\n" * bool(end) + end.encode("latin-1"))
+    manifest = recorded(tmp_path, ("c.png", "done"))
+    assert list(manifest.records) == ["a.png", "c.png"]
+    assert manifest.pending([job(tmp_path, "a.png"), job(tmp_path, "c.png")]) == []
+
+
+def test_killed_while_writing(tmp_path: Path) -> None:
+    manifest = recorded(tmp_path, ("x/a.png", "done"), ("x/b.png", "writing"))
+    left = tmp_path / "out" / "x" / ".kdae-0.tmp"
+    touch(left)
+    jobs = [job(tmp_path, "x/a.png"), job(tmp_path, "x/b.png")]
+    assert manifest.pending(jobs) == jobs[1:]
+    with manifest.recording():
+        assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    "other", [Settings("photo", "another", 1.0), Settings("photo", MODEL.digest, 0.5)]
+)
+def test_settings_are_not_mixed(tmp_path: Path, other: Settings) -> None:
+    recorded(tmp_path, ("a.png", "done"), ("b.png", "done"))
+    jobs = [job(tmp_path, f"{name}.png") for name in "abc"]
+    made, asked = (rf"photo \({settings.digest}\) at" for settings in (MODEL, other))
+    message = (
+        rf"out/b\.png made by {made} strength 1\.0, not by {asked} strength {other.strength}"
+    )
+    with pytest.raises(UserError, match=message):
+        Manifest(tmp_path / "out", other).pending(jobs)
+    renamed = Settings("runs/photo", MODEL.digest, 1.0)  # the same model all the same
+    touch(jobs[2].source)
+    assert Manifest(tmp_path / "out", renamed).pending(jobs) == jobs[2:]
+
+
+def test_what_is_not_from_here_stays(tmp_path: Path) -> None:
+    manifest = recorded(tmp_path, ("a.png", "done"), ("b.png", "failed"))
+    touch(tmp_path / "out" / "x.png", tmp_path / "elsewhere" / "a.png")
+    for source, name in (
+        (tmp_path / "in" / "x.png", "x.png"),  # nothing is known of it
+        (tmp_path / "elsewhere" / "a.png", "a.png"),  # made of another picture
+        (tmp_path / "in" / "b.png", "b.png"),  # not made here: that failed
+        (tmp_path / "out" / "a.png", "a.png"),  # would be denoised twice
+    ):
+        with pytest.raises(UserError, match=f"{name} would be replaced; .* --force"):
+            manifest.pending([Job(source, tmp_path / "out" / name)])
+
+
+def test_a_picture_onto_itself_is_never_done(tmp_path: Path) -> None:
+    onto = Job(tmp_path / "a.png", tmp_path / "a.png")
+    touch(onto.source)
+    manifest = Manifest(tmp_path, MODEL)
+    with manifest.recording():
+        manifest.add(onto, "done")
+    with pytest.raises(UserError, match=r"a\.png would be replaced"):
+        Manifest(tmp_path, MODEL).pending([onto])
+
+
+def test_a_long_list_is_cut(tmp_path: Path) -> None:
+    jobs = [job(tmp_path, f"{place}.png") for place in range(5)]
+    refuse_existing(jobs, "out")
+    touch(*(each.target for each in jobs))
+    with pytest.raises(UserError, match=r"^--out out: .*2\.png and 2 more would be replaced"):
+        refuse_existing(jobs, "out")
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    first, second = (Manifest(tmp_path / "out", MODEL) for _ in range(2))
+    with first.recording():
+        with pytest.raises(UserError, match="out: another process is writing into it"):
+            with second.recording():
+                pass
+    with second.recording():
+        pass
+
+
+def test_an_error_keeps_what_was_done(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path / "out", MODEL)
+    with pytest.raises(KeyboardInterrupt), manifest.recording():
+        touch(*job(tmp_path, "a.png"))
+        manifest.add(job(tmp_path, "a.png"), "done")
+        raise KeyboardInterrupt
+    assert Manifest(tmp_path / "out", MODEL).records["a.png"]["status"] == "done"
+
+
+def test_where_nothing_can_be_written(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path / "file" / "out", MODEL)
+    touch(tmp_path / "file")
+    with pytest.raises(UserError, match=rf"{MANIFEST}: cannot be written"):
+        with manifest.recording():
+            pass
+    with pytest.raises(UserError, match=rf"{MANIFEST}: cannot be read"):
+        Manifest(tmp_path / "file" / "out", MODEL)
+
+
+def test_settings_of_a_model(tmp_path: Path) -> None:
+    one, other = Settings.of("gray", 1.0), Settings.of("photo", 1.0)
+    assert one.digest != other.digest and len(one.digest) == 16
+    with pytest.raises(UserError, match="nonesuch"):
+        Settings.of("nonesuch", 1.0)

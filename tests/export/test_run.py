@@ -1,0 +1,343 @@
+"""The export command: a run trained in half precision to every format, and what goes wrong."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kdae.cards import load_card
+from kdae.errors import UserError
+from kdae.export import parity
+from kdae.export import run as export_module
+from kdae.export.__main__ import main, model_name
+from kdae.export.formats import Artifact, Bounds, Job, NotRun, Run, find_exporter
+from kdae.export.photographs import examples
+from kdae.export.run import export_model, in_float32
+from kdae.export.tfjs import exporter as tfjs
+from kdae.export.tflite.flatbuffer import read_card
+from kdae.model import build_denoiser, encoder, load_model
+from kdae.train import train
+from kdae.train.config import config_from_dict
+from tests.helpers import TINY, noise_image, tiny_card, tiny_model, tiny_run
+
+FORMATS = ["savedmodel", "tflite", "tfjs"]
+
+# Prints the outputs of an encoder, the finest scale first.
+RUN_ENCODER = """
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const { modules, folder, image } = JSON.parse(readFileSync(0, "utf8"));
+const require = createRequire(modules);
+const tf = require("@tensorflow/tfjs-core");
+const { loadGraphModel } = require("@tensorflow/tfjs-converter");
+const wasm = require.resolve("@tensorflow/tfjs-backend-wasm");
+require(wasm).setWasmPaths(path.dirname(wasm) + path.sep);
+await tf.setBackend("wasm");
+
+const json = JSON.parse(readFileSync(path.join(folder, "model.json"), "utf8"));
+const files = json.weightsManifest.flatMap(({ paths }) => paths);
+const bytes = Buffer.concat(files.map((file) => readFileSync(path.join(folder, file))));
+const weightSpecs = json.weightsManifest.flatMap(({ weights }) => weights);
+const artifacts = { ...json, weightSpecs, weightData: new Uint8Array(bytes).buffer };
+const model = await loadGraphModel({ load: async () => artifacts });
+const names = Object.keys(json.signature.outputs).sort();
+const outputs = names.map((name) => json.signature.outputs[name].name);
+const features = model.execute(tf.tensor4d(image), outputs);
+console.log(JSON.stringify(await Promise.all(features.map((feature) => feature.array()))));
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder, trained for two steps in mixed_float16."""
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "photos").mkdir()
+    for index in range(3):
+        Image.fromarray(noise_image(32, 32, 3, seed=index)).save(
+            folder / "photos" / f"{index}.png"
+        )
+    config = config_from_dict(
+        {
+            "data": {"source": str(folder / "photos"), "channels": 3},
+            "model": {"widths": [4, 8], "blocks": [1, 1]},
+            "train": {"steps": 2, "batch": 2, "patch": 16, "precision": "mixed_float16"},
+            "validation": {"patch": 16},
+        }
+    )
+    return train(config, folder / "small")
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command makes of the run, in all formats."""
+    out = tmp_path_factory.mktemp("exports")
+    assert main(["--model", str(run), "--format", *FORMATS, "--out", str(out)]) == 0
+    assert [path.name for path in out.iterdir()] == ["small"]
+    return out / "small"
+
+
+def test_the_report_holds_every_artifact_against_keras(exported: Path) -> None:
+    report = json.loads((exported / parity.REPORT).read_text())
+    rows = {(row["file"], row["variant"]): row for row in report["artifacts"]}
+    names = [f"tflite/small-{v}" for v in ("float32", "float16", "weights8", "int8", "uint8")]
+    files = [f"{name}{size}.tflite" for name in names for size in ("", "-256")]
+    files += ["savedmodel/1"] * 2 + [f"tfjs/{v}" for v in ("float32", "float16", "uint8")]
+    assert sorted(file for file, _ in rows) == sorted(files)
+    for (file, variant), row in rows.items():
+        assert "not_run" not in row, row["not_run"]
+        assert row["failures"] == []
+        path = exported / file
+        sizes = [f.stat().st_size for f in (path.rglob("*") if path.is_dir() else [path])]
+        assert row["bytes"] > 1000 and (path.is_dir() or row["bytes"] == sizes[0])
+        threads = {"1"} if file.startswith("tfjs") else {"1", "2"}
+        assert set(row["milliseconds"]) == threads
+        if variant == "float32":
+            assert row["max_difference"] <= row["bounds"]["max_difference"] == 1e-5
+        elif variant != "PNG bytes":
+            assert row["bounds"]["psnr_loss"] == (0.01 if variant == "float16" else 0.15)
+    assert report["sizes"] == ["256x256", "135x201", "5x7"]
+    assert len(report["photographs"]) == 8
+
+
+def test_every_artifact_carries_the_card(exported: Path, run: Path) -> None:
+    card = load_card(run / "model-card.json")
+    cards = list(exported.rglob("model-card.json"))
+    folders = {path.parent.relative_to(exported).as_posix() for path in cards}
+    assert folders == {
+        ".", "savedmodel/1/assets.extra",
+        "tfjs/float32", "tfjs/float16", "tfjs/uint8", "tfjs/encoder",
+    }  # fmt: skip
+    assert all(load_card(path).items() >= card.items() for path in cards)
+    for path in (exported / "tflite").iterdir():
+        assert read_card(path).items() >= card.items()
+
+
+def test_tfjs_folders(exported: Path, run: Path) -> None:
+    model, _ = load_model(run)
+    parameters = model.count_params()
+    for variant, size in (("float32", 4), ("float16", 2), ("uint8", 1)):
+        folder = exported / "tfjs" / variant
+        manifest = json.loads((folder / "model.json").read_text())["weightsManifest"]
+        shards = [folder / name for group in manifest for name in group["paths"]]
+        total = sum(shard.stat().st_size for shard in shards)
+        # Biases that are all zero are left out.
+        assert 0.95 * parameters * size <= total <= parameters * size
+        noisy, clean = np.frombuffer((folder / "check.bin").read_bytes(), np.uint8).reshape(
+            2, 64, 64, 3
+        )
+        answer = model(noisy[None] / np.float32(255))[0].numpy()
+        np.testing.assert_array_equal(clean, np.rint(np.clip(answer, 0, 1) * 255))
+
+
+def test_tfjs_encoder_gives_the_features_of_every_scale(
+    exported: Path, run: Path, tmp_path: Path
+) -> None:
+    image = noise_image(1, 16, 24, 3, dtype=np.float32)
+    (tmp_path / "run.mjs").write_text(RUN_ENCODER)
+    arguments = {
+        "modules": str(tfjs.find_modules() / "from-here.js"),
+        "folder": str(exported / "tfjs" / "encoder"),
+        "image": image.tolist(),
+    }
+    done = subprocess.run(
+        ["node", "run.mjs"],
+        cwd=tmp_path,
+        input=json.dumps(arguments),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    features = json.loads(done.stdout.splitlines()[-1])
+    model, _ = load_model(run)
+    for ours, expected in zip(features, encoder(model)(image), strict=True):
+        np.testing.assert_allclose(ours, expected, atol=5e-3)
+
+
+def test_the_table_has_a_line_for_each(exported: Path) -> None:
+    rows = json.loads((exported / parity.REPORT).read_text())["artifacts"]
+    lines = parity.format_table(rows).splitlines()
+    assert len(lines) == 1 + len(rows)
+    assert all(line.endswith("yes") for line in lines[1:])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_half_precision_model_is_rebuilt(dtype: str, tmp_path: Path) -> None:
+    half = build_denoiser(TINY, 1, dtype=f"mixed_{dtype}")
+    half.set_weights(tiny_model().get_weights())
+    half.save(tmp_path / "half.keras")
+    loaded, _ = load_model(tmp_path / "half.keras")
+    assert dtype in {layer.compute_dtype for layer in loaded.layers}
+    whole = in_float32(loaded)
+    assert {layer.compute_dtype for layer in whole.layers} == {"float32"}
+    image = noise_image(1, 16, 16, 1, dtype=np.float32)
+    np.testing.assert_array_equal(whole(image), tiny_model()(image))
+    assert in_float32(whole) is whole
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        ("photo", "photo"),
+        ("runs/mine", "mine"),
+        ("runs/mine/", "mine"),
+        ("runs/mine/model.keras", "mine"),
+        ("a/b.keras", "b"),
+    ],
+)
+def test_names(argument: str, name: str) -> None:
+    assert model_name(argument) == name
+
+
+class Fake:
+    """A format of one file; its runtime adds `error` to what Keras says."""
+
+    def __init__(self, error: float = 0.0, missing: str = "") -> None:
+        self.error, self.missing = error, missing
+
+    def export(self, job: Job) -> list[Artifact]:
+        path = job.folder / "file"
+        path.write_bytes(bytes(10))
+        bounds = Bounds(difference=1e-3, psnr_loss=0.1)
+        return [Artifact("fake", path, bounds, multiple=4, clipped=False)]
+
+    def run(self, artifacts: Sequence[Artifact], pictures: Any) -> list[Run]:
+        if self.missing:
+            raise NotRun(self.missing)
+        outputs = [tiny_model()(image[None])[0].numpy() + self.error for image in pictures[0]]
+        return [Run(outputs, {1: 2.0}, "fake 1")]
+
+
+@pytest.fixture
+def faked(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def install(**kw: Any) -> None:
+        monkeypatch.setattr(export_module, "find_exporter", lambda name: Fake(**kw))
+
+    return install
+
+
+def test_a_missed_bound_fails_with_the_figures(
+    faked: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faked(error=0.25)
+    with pytest.raises(UserError) as caught:
+        export_model("tiny", tiny_model(), tiny_card(), ["fake"], tmp_path / "out")
+    said = str(caught.value)
+    assert "fake/file (fake) differs from Keras by 2.50e-01, allowed are 1.0e-03" in said
+    assert "dB at sigma 25, allowed are 0.1 dB" in said
+    assert "missed: fake/file (fake): differs" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_number_misses_its_bound(faked: Any, tmp_path: Path) -> None:
+    faked(error=float("nan"))
+    with pytest.raises(UserError, match="differs from Keras by nan"):
+        export_model("tiny", tiny_model(), tiny_card(), ["fake"], tmp_path / "out")
+
+
+def test_a_runtime_that_is_missing_is_said_not_hidden(
+    faked: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faked(missing="Node.js is not installed")
+    report = export_model("tiny", tiny_model(), tiny_card(), ["fake"], tmp_path / "out")
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].startswith("fake/file (fake)") and said[1].endswith("not run")
+    assert said[2:] == ["not run: Node.js is not installed"]
+    assert report["artifacts"][0]["not_run"] == "Node.js is not installed"
+    assert json.loads((tmp_path / "out" / parity.REPORT).read_text()) == report
+
+
+def test_an_empty_folder_is_filled_another_left_alone(faked: Any, tmp_path: Path) -> None:
+    faked()
+    out = tmp_path / "out"
+    out.mkdir()
+    export_model("tiny", tiny_model(), tiny_card(), ["fake"], out)
+    before = sorted(path.stat().st_mtime_ns for path in out.rglob("*"))
+    with pytest.raises(UserError, match="exists already and is never written over"):
+        export_model("tiny", tiny_model(), tiny_card(), ["fake"], out)
+    assert sorted(path.stat().st_mtime_ns for path in out.rglob("*")) == before
+
+
+def test_the_pictures_of_the_measurement_are_odd_and_tiny_too() -> None:
+    example = examples(1)[0]
+    assert example.noisy.shape == (256, 256, 1)
+    sigma = 255 * float(np.std(example.noisy - example.clean))
+    assert 20 < sigma < 26  # 25, less what clipping takes
+    artifact = Artifact("x", Path("x"), Bounds(), multiple=8)
+    grown = parity.continued(example.noisy[:7, :5], artifact)
+    np.testing.assert_array_equal(
+        grown, np.pad(example.noisy[:7, :5], [(0, 1), (0, 3), (0, 0)], "reflect")
+    )
+    tile = parity.continued(example.noisy[:7, :5], replace(artifact, side=64))
+    assert tile.shape == (64, 64, 1)
+
+
+def test_without_node_or_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KDAE_NODE_MODULES", str(tmp_path))
+    with pytest.raises(NotRun, match=r"KDAE_NODE_MODULES: expected .*tfjs-core.*, got /"):
+        tfjs.run([], [])
+    monkeypatch.delenv("KDAE_NODE_MODULES")
+    # As in an installed package: no checkout around it, and nothing where one is.
+    monkeypatch.setattr(
+        tfjs, "__file__", str(tmp_path / "lib" / "kdae" / "export" / "tfjs" / "x.py")
+    )
+    monkeypatch.chdir(tmp_path)
+    install = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-converter"
+    with pytest.raises(NotRun, match=f"cd web && npm ci.*{install}"):
+        tfjs.run([], [])
+    for package in tfjs.PACKAGES:
+        (tmp_path / "node_modules" / package).mkdir(parents=True)
+    assert tfjs.find_modules() == tmp_path / "node_modules"
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(NotRun, match=rf"Node\.js is not installed.*{install}"):
+        tfjs.run([], [])
+
+
+def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("ai_edge_litert", "tensorflowjs"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    for module in ("tflite", "tfjs", "flatbuffer"):
+        monkeypatch.delitem(sys.modules, f"kdae.exporters.{module}", raising=False)
+    with pytest.raises(
+        UserError, match=r"ai_edge_litert is missing; pip install 'kdae\[tflite\]'"
+    ):
+        find_exporter("tflite")
+    with pytest.raises(UserError, match=r"tensorflowjs is missing; pip install 'kdae\[tfjs\]'"):
+        find_exporter("tfjs")
+    with pytest.raises(UserError, match="expected one of savedmodel, tflite, tfjs, got 'onnx'"):
+        find_exporter("onnx")
+
+
+def test_bad_arguments(tmp_path: Path) -> None:
+    out, run = str(tmp_path / "out"), str(tiny_run(tmp_path / "run"))
+    fine = ["--format", "savedmodel", "--out", out]
+    for arguments, message in [
+        (["--model", "nosuch", *fine], "nosuch: expected a run folder"),
+        (["--model", run, run, *fine], "two models are called run"),
+        (["--model", run, *fine, "--max-pixels", "0"], "--max-pixels: expected at least 1"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            main(arguments)
+    with pytest.raises(SystemExit) as caught:
+        main(["--model", run, "--format", "onnx", "--out", out])
+    assert caught.value.code == 2
+    assert not Path(out).exists()
+    Path(out).write_text("a file")
+    with pytest.raises(UserError, match=r"out/run: cannot be written .*File exists"):
+        main(["--model", run, *fine])
+
+
+def test_a_folder_that_cannot_be_written(faked: Any) -> None:
+    faked()
+    # Not even root can make a folder there.
+    with pytest.raises(UserError, match="--out /proc/kdae/tiny: cannot be written"):
+        export_model("tiny", tiny_model(), tiny_card(), ["fake"], Path("/proc/kdae/tiny"))

@@ -1,0 +1,52 @@
+"""Run folders and `.keras` files made before the network moved into a package of its own.
+
+`tests/data/old-run` was made at commit cbc1487, by a few steps of training two tiny models; of
+the files of Keras only the compression of the zip archive was changed. `expected.npz` holds a
+noisy picture and what each model made of it then.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kdae
+from kdae.cards import shipped_models
+from kdae.train import load_config
+
+OLD = Path(__file__).parents[1] / "data" / "old-run"
+# Rounding may differ between versions of TensorFlow and machines.
+CLOSE = 1e-5
+
+PLAIN_KERAS = """
+import sys
+import kdae.model
+import keras
+for path in sys.argv[1:]:
+    print(keras.saving.load_model(path, compile=False).name)
+"""
+
+
+@pytest.mark.parametrize("family", ["plain", "skip"])
+def test_an_old_run_denoises_as_it_did(family: str) -> None:
+    stored = np.load(OLD / "expected.npz")
+    noisy = stored["noisy"].astype(np.float32) / 255
+    for name in (OLD / family, OLD / family / "model.keras"):
+        denoiser = kdae.load(name)
+        assert denoiser.card["training"]["steps"] == 60
+        denoised = denoiser.denoise_float(noisy)
+        np.testing.assert_allclose(denoised, stored[family], atol=CLOSE, rtol=0)
+    assert np.abs(stored[family] - noisy).mean() > 0.01  # the model does something
+    assert load_config(OLD / family / "config.yaml").model.family == family
+
+
+def test_plain_keras_reads_old_and_shipped_files() -> None:
+    weights = Path(kdae.__file__).parent / "weights"
+    files = [OLD / "plain" / "model.keras", OLD / "skip" / "model.keras"]
+    files += [weights / f"{name}.keras" for name in shipped_models()]
+    command = [sys.executable, "-c", PLAIN_KERAS, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["kdae_plain", *["kdae_skip"] * (len(files) - 1)]
