@@ -223,7 +223,7 @@ def test_the_command(denoise: Denoise, tmp_path: Path) -> None:
     write_image(tmp_path / "noisy.tif", picture)
     (tmp_path / "card.json").write_text(json.dumps(CARD))
     script = (
-        "import sys; from kdae.client import main; status = main(sys.argv[1:]);"
+        "import sys; from kdae.client.__main__ import main; status = main(sys.argv[1:]);"
         "sys.exit(status or [name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     with serving("rest", denoise) as server:

@@ -142,7 +142,7 @@ def test_it_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     def fail(root: Path) -> None:
         raise AssertionError("built again")
 
-    monkeypatch.setattr(kdae.photos, "_build", fail)
+    monkeypatch.setattr(kdae.data.photos, "_build", fail)
     assert prepared_builder().is_prepared()
 
 
@@ -233,7 +233,7 @@ def test_cutting_anew(
     entries = [manifest_entry(name) for name in names]
     (tmp_path / "in" / "manifest.json").write_text(json.dumps(entries))
     tiles = tmp_path / "out" / "tiles"
-    for module in (cut, kdae.photos):
+    for module in (cut, kdae.data.photos):
         monkeypatch.setattr(module, "FOLDER", tiles)
         monkeypatch.setattr(module, "MANIFEST", tiles / "tiles.json")
     tiles.mkdir(parents=True)

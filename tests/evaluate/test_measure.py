@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import kdae.engine
 from kdae.data import load_pictures
 from kdae.errors import UserError
 from kdae.evaluate import evaluate
-from kdae.evaluate import measure as module
 from kdae.evaluate.__main__ import main
 from kdae.evaluate.measure import format_table, noisy_samples, pair_samples
 from kdae.images import Picture, write_image
@@ -275,7 +275,7 @@ def test_errors_come_before_the_model_is_loaded(
     def no_load(name: str) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(module, "load", no_load)
+    monkeypatch.setattr(kdae.engine, "load", no_load)
     data = folder_of(tmp_path / "set", noise_image(16, 16, 1))
     gaussian = ["--noise", "gaussian:25"]
     for arguments, message in (

@@ -305,8 +305,8 @@ def test_without_node_or_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("ai_edge_litert", "tensorflowjs"):
         monkeypatch.setitem(sys.modules, module, None)  # importing it fails
-    for module in ("tflite", "tfjs", "flatbuffer"):
-        monkeypatch.delitem(sys.modules, f"kdae.exporters.{module}", raising=False)
+    for module in ("tflite.exporter", "tfjs.exporter", "tflite.flatbuffer"):
+        monkeypatch.delitem(sys.modules, f"kdae.export.{module}", raising=False)
     with pytest.raises(
         UserError, match=r"ai_edge_litert is missing; pip install 'kdae\[tflite\]'"
     ):
