@@ -1,4 +1,4 @@
-"""The wheel: complete, and enough by itself. `slow_wheel.py` installs it into an empty place."""
+"""The wheel: complete, and enough by itself. `slow_wheel.py` installs it, with all it needs."""
 
 import sys
 import zipfile
