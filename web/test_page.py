@@ -1,7 +1,8 @@
 """The page: its own tests, and tests of the built page in Chromium.
 
-Needs Node 20, npm and Chromium (`CHROMIUM` names another than /usr/bin/chromium), and
-what `make web` exports: `web/public/models` and the goldens in `web/tests/golden`.
+Needs what `make web` makes: Node in .venv, `web/public/models`, and the goldens in
+`web/tests/golden`. `tools/chromium.ts` finds the browser. Where none starts, the tests in it
+are skipped, but in CI (`CI` is set) they fail.
 """
 
 import json
@@ -38,10 +39,8 @@ def npm(*args: str, timeout: float) -> str:
 @pytest.fixture(scope="module")
 def packages() -> None:
     """The packages of web/package-lock.json."""
-    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    for command in ("npm", chromium):
-        if not shutil.which(command):
-            pytest.fail(f"{command} is missing: install Node 20 and Chromium", pytrace=False)
+    if not shutil.which("npm"):
+        pytest.fail("npm is missing: run `make install`", pytrace=False)
     lock = WEB / "package-lock.json"
     installed = WEB / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
@@ -54,6 +53,20 @@ def page(packages: None) -> None:
     if not (MODELS / "models.json").exists():
         pytest.fail("web/public/models is missing: run `make web`", pytrace=False)
     npm("run", "build", timeout=120)
+
+
+@pytest.fixture(scope="module")
+def chromium(packages: None) -> None:
+    """A browser that starts."""
+    found = subprocess.run(
+        ["node", "tools/chromium.ts"], cwd=WEB, capture_output=True, text=True, timeout=120
+    )
+    if found.returncode:
+        missing = found.stderr.strip() or "node tools/chromium.ts failed"
+        if os.environ.get("CI"):
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+    print(found.stdout)
 
 
 def row(variant: str, size: int, loss: float, levels: float) -> dict[str, object]:
@@ -99,5 +112,5 @@ def test_maths_and_jobs(packages: None) -> None:
 
 
 @pytest.mark.parametrize("suite", ["seam", "clean", "errors", "site", "lab", "backends", "big"])
-def test_in_chromium(page: None, suite: str) -> None:
+def test_in_chromium(chromium: None, page: None, suite: str) -> None:
     print(npm("run", "e2e", "--", suite, timeout=600))

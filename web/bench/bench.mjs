@@ -15,6 +15,7 @@ import { basename, extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
 import { build } from "vite";
+import { findChromium } from "../tools/chromium.ts";
 
 const root = import.meta.dirname;
 const out = mkdtempSync(join(tmpdir(), "kdae-bench-"));
@@ -71,7 +72,7 @@ const server = createServer((request, response) => {
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: await findChromium(),
   args: ["--no-sandbox", "--disable-gpu"],
 });
 const samples = [];

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { encodePng, type PngKind } from "../src/maths/png.ts";
 import type { Rgba } from "../src/maths/pixels.ts";
 import { randomNumbers } from "../src/maths/noise.ts";
+import { findChromium } from "../tools/chromium.ts";
 import { scales, serveDist } from "./server.ts";
 
 const FLAGS = [
@@ -37,7 +38,7 @@ export function useRig(flags: string[] = []): Rig {
   let close = () => {};
   beforeAll(async () => {
     const { url, server } = await serveDist();
-    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    const executablePath = await findChromium();
     rig.url = url;
     rig.browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
     close = () => {

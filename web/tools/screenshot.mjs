@@ -7,13 +7,14 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { preview } from "vite";
+import { findChromium } from "./chromium.ts";
 
 const [folder = ".", ...wanted] = process.argv.slice(2);
 const widths = wanted.length ? wanted.map(Number) : [1400, 800, 390];
 mkdirSync(folder, { recursive: true });
 const server = await preview({ root: join(import.meta.dirname, ".."), preview: { host: "127.0.0.1", port: 0 } });
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: await findChromium(),
   args: ["--no-sandbox", "--disable-gpu"],
 });
 try {
