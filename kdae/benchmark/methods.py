@@ -1,7 +1,7 @@
 """The classical denoisers that users have today, each told the level of the noise.
 
 Factors between the level and a method's own parameter were chosen on the photographs kept
-for validation, at sigma 15, 25 and 50 (`LOG.md`).
+for validation, at sigma 15, 25 and 50 (`docs/experiments.md`).
 """
 
 from __future__ import annotations
