@@ -42,7 +42,7 @@ def check_denoises(python: Path, folder: Path, home: Path, more: Mapping[str, st
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     Image.fromarray(noise_image(40, 56)).save(folder / "noisy.png")
     script = (
-        "import kdae, sys; print(kdae.__file__); from kdae.denoise import main; "
+        "import kdae, sys; print(kdae.__file__); from kdae.denoise.__main__ import main; "
         "sys.exit(main(['noisy.png', '-o', 'clean.png', '--model', 'gray']))"
     )
     done = subprocess.run(
