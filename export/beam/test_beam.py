@@ -22,7 +22,7 @@ from apache_beam.runners.portability.prism_runner import PrismRunner
 from PIL import Image
 
 import kdae
-import kdae.denoise
+import kdae.denoise.__main__
 from kdae.denoise.journal import MANIFEST, Settings
 from kdae.errors import UserError
 from kdae.images import Picture, write_image
@@ -149,7 +149,7 @@ def compare(folder: Path, count: int, model: str, *more: str) -> None:
     mixed(source, count)
     reasons = broken(source)
     touch(source / "notes.txt", source / "._hidden.png")
-    assert kdae.denoise.main([str(source), "-o", str(plain), "--model", model]) == 1
+    assert kdae.denoise.__main__.main([str(source), "-o", str(plain), "--model", model]) == 1
     arguments = ["--input", str(source), "--output", str(out), "--model", model, *more]
     assert denoise.main(arguments) == 1
 
@@ -273,7 +273,7 @@ def test_as_a_user_runs_it(tmp_path: Path, model: str) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"4 of 4 pictures denoised, into {tmp_path.resolve() / 'out'}\n"
     plain = [str(tmp_path / "in"), "-o", str(tmp_path / "plain"), "--model", model]
-    assert kdae.denoise.main(plain) == 0
+    assert kdae.denoise.__main__.main(plain) == 0
     for path in (tmp_path / "plain").rglob("*.*"):
         if path.is_file() and path.name != MANIFEST:
             name = path.relative_to(tmp_path / "plain")
