@@ -1,4 +1,8 @@
-"""Exports models for servers, phones and browsers: `python -m kdae.export`."""
+"""The verb that exports models for servers, phones and browsers: `python -m kdae.export`.
+
+The folder `export/` at the root of the repository is something else: the deployment kits that
+run the exported files.
+"""
 
 from typing import TYPE_CHECKING
 
