@@ -2,45 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-Source = str | dict[str, str]
+from pydantic import Field, NonNegativeFloat, PlainValidator, PositiveInt
+
+from kdae.config import Section, Several, Share
 
 
-@dataclass(frozen=True)
-class DataConfig:
-    """Where the clean pictures come from.
+def _read_source(value: Any) -> str | dict[str, str]:
+    if not isinstance(value, str | dict):
+        raise ValueError(
+            "kdae_photos, tfds:NAME, a folder, or two folders {noisy: ..., clean: ...}"
+        )
+    return value
 
-    `source` is `kdae_photos`, `tfds:NAME`, a folder, or `{noisy: ..., clean: ...}` for
-    the user's own pairs. `validation` names another source; without it the source's own
-    validation split is used, or for a folder a fixed tenth of its pictures. `train_on`
-    with `validation` beside `train` trains on the held-out pictures too, as is done with
-    settings already chosen; what is then measured on them is no longer of new pictures.
-    """
+
+Source = Annotated[str | dict[str, str], PlainValidator(_read_source)]
+"""`kdae_photos`; `tfds:NAME`; a folder; or `{noisy: ..., clean: ...}`, two folders."""
+
+
+class DataConfig(Section):
+    """Where the clean pictures come from."""
 
     source: Source = "kdae_photos"
+    """The pictures to train on: `kdae_photos`, which ship with the package; `tfds:NAME`, a data
+    set of TensorFlow Datasets; a folder; or `{noisy: ..., clean: ...}`, two folders."""
     validation: Source | None = None
-    train_on: tuple[Literal["train", "validation"], ...] = ("train",)
+    """Another source to validate on. Without it the source's own validation split is used, or
+    for a folder a fixed tenth of its pictures."""
+    train_on: Annotated[Several[Literal["train", "validation"]], Field(min_length=1)] = (
+        "train",
+    )
+    """The splits to train on. `[train, validation]` trains on the held-out pictures too, as is
+    done once all settings are chosen; what is then measured on them says nothing about new
+    pictures."""
     channels: Literal[1, 3] = 1
-    limit: int | None = None
+    """Of the pictures: 1 for grey, 3 for colour."""
+    limit: PositiveInt | None = None
+    """The largest number of pictures to train on; null for all."""
 
 
-@dataclass(frozen=True)
-class AugmentConfig:
-    """The random crop, and which flips and turns follow it, each with even odds.
-
-    Of so many random `windows` of a picture the one with the most detail is trained on:
-    smooth ones are plentiful and easy. `halved` is the share of crops that are shrunk by
-    two, and so twice as sharp, where the picture is large enough; `exposure` how many stops
-    lights or shadows are stretched by at most, `stripes` the share of crops on which fine
-    stripes are laid.
-    """
+class AugmentConfig(Section):
+    """How a patch is cut out of a picture, and which random changes follow."""
 
     flip_left_right: bool = True
+    """Mirror every second patch left to right."""
     flip_up_down: bool = True
+    """Mirror every second patch top to bottom."""
     quarter_turns: bool = True
-    windows: int = 1
-    halved: float = 0.0
-    exposure: float = 0.0
-    stripes: float = 0.0
+    """Turn every second patch by 90 degrees."""
+    windows: PositiveInt = 1
+    """How many random places of a picture are looked at. The patch is cut where there is most
+    detail: smooth areas are plentiful and easy."""
+    halved: Share = 0.0
+    """Share of the patches, 0 to 1, that are shrunk by two, and so twice as sharp, where the
+    picture is large enough."""
+    exposure: NonNegativeFloat = 0.0
+    """By how many stops at most lights or shadows are stretched; 0 for not at all."""
+    stripes: Share = 0.0
+    """Share of the patches, 0 to 1, on which fine stripes are laid."""

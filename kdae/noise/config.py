@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-NoiseSpec = dict[str, Any] | list[Any] | str
+from pydantic import Field, PlainValidator
+
+from kdae.config import Section, Share
+from kdae.noise.spec import check_noise
 
 
-@dataclass(frozen=True)
-class NoiseConfig:
-    """The noise put on clean pictures: `kind` is a spec of `kdae.noise`.
+def _read_spec(spec: Any) -> Any:
+    check_noise(spec)
+    return spec
 
-    With probability `quantize` the noisy picture is clipped and rounded to 8 bits, as
-    users' files are; the published tables leave it unclipped.
-    """
 
-    kind: NoiseSpec = field(default_factory=lambda: {"gaussian": {"sigma": [0, 55]}})
-    quantize: float = 0.5
+NoiseSpec = Annotated[dict[str, Any] | list[Any] | str, PlainValidator(_read_spec)]
+"""A noise and its parameters, such as `{gaussian: {sigma: 25}}`; see `kdae.noise.spec`."""
+
+
+class NoiseConfig(Section):
+    """The noise put on clean pictures."""
+
+    kind: NoiseSpec = Field(default={"gaussian": {"sigma": [0, 55]}})
+    """Which noise, and how strong; see `kdae.noise.spec`. Of a range each patch draws."""
+    quantize: Share = 0.5
+    """How often, 0 to 1, a noisy picture is clipped and rounded to 8 bits, as users' files
+    are; the published tables leave it as it is."""

@@ -1,4 +1,4 @@
-"""What a run is made of: frozen dataclasses, read strictly from YAML.
+"""What a run is made of, read from YAML.
 
 A config file is a small diff over the defaults below (`configs/default.yaml` lists them
 all). A key that does not exist or a value of the wrong type is an error, never ignored:
@@ -7,89 +7,135 @@ a misspelt setting would otherwise cost a night of training.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
+from kdae.config import Section, Several, Share, read_section
 from kdae.data import AugmentConfig, DataConfig
 from kdae.errors import UserError
 from kdae.model import ModelConfig
-from kdae.noise import NoiseConfig, NoiseSpec, check_noise
+from kdae.noise import NoiseConfig, NoiseSpec
 from kdae.train.losses import LossConfig
-from kdae.train.strict import apply_setting, build
 
 
-@dataclass(frozen=True)
-class GrowConfig:
-    """From the share `at` of the steps on, train with this batch and patch size."""
+class GrowConfig(Section):
+    """A later stage of training, with batches and patches of other sizes."""
 
-    at: float = 0.5
-    batch: int = 16
-    patch: int = 64
+    at: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The share of the steps after which the stage begins, between 0 and 1."""
+    batch: PositiveInt = 16
+    """Patches in a batch."""
+    patch: PositiveInt = 64
+    """Side of a patch in pixels, a multiple of the model's stride (8 for three widths)."""
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """How the filters are learned.
+class TrainConfig(Section):
+    """How the filters are learned."""
 
-    `decay` is the factor of the `step` and `exponential` schedules over `decay_steps`;
-    `weight_decay` the scale of the L2 kernel regularizers; `decoupled_decay` that of
-    AdamW and Muon, which shrink the weights beside the gradient. In the last share
-    `eight_bits` of the steps tensors are rounded to 8 bits, as phones calculate, so that
-    the filters learn to bear it.
-    """
-
-    steps: int = 3000
-    batch: int = 16
-    patch: int = 64
-    grow: tuple[GrowConfig, ...] = ()
+    steps: PositiveInt = 3000
+    """The number of batches trained on."""
+    batch: PositiveInt = 16
+    """Patches in a batch, of all devices together."""
+    patch: PositiveInt = 64
+    """Side of a patch in pixels, a multiple of the model's stride (8 for three widths)."""
+    grow: Several[GrowConfig] = ()
+    """Later stages, in the order of their `at`."""
     optimizer: Literal["sgd", "adam", "adamw", "muon"] = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
+    """What makes a step of a gradient; see `kdae.train.optimizers`."""
+    learning_rate: PositiveFloat = 1e-3
+    """The largest step size, reached after the warm-up."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """The share of the last step that `sgd` adds to the next one, from 0 to below 1."""
     schedule: Literal["constant", "step", "exponential", "cosine"] = "cosine"
-    warmup: int = 100
-    decay: float = 0.5
-    decay_steps: int = 1000
-    clip_norm: float | None = 0.5
-    ema: float = 0.999
-    weight_decay: float = 0.0
-    decoupled_decay: float = 0.0
-    eight_bits: float = 0.0
+    """How the step size falls after the warm-up."""
+    warmup: NonNegativeInt = 100
+    """Over how many steps the step size rises from 0."""
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The factor on the step size every `decay_steps`, of the schedules `step` and
+    `exponential`; above 0, at most 1."""
+    decay_steps: PositiveInt = 1000
+    """See `decay`; in steps."""
+    clip_norm: PositiveFloat | None = 0.5
+    """The norm to which longer gradients are cut; null for no limit."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """The share of the averaged weights that stays at each step, from 0 (no average) to below
+    1. The averaged weights are the model."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Scale of the L2 regularizer of every kernel, part of the loss."""
+    decoupled_decay: NonNegativeFloat = 0.0
+    """Weight decay of `adamw` and `muon`, which shrink the weights beside the gradient."""
+    eight_bits: Share = 0.0
+    """The last share of the steps, 0 to 1, in which tensors are rounded to 8 bits, as phones
+    calculate, so that the filters learn to bear it."""
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
+    """Of the arithmetic; `auto` is mixed where the device gains by it."""
     init: str | None = None
+    """A model to start from: a run folder, a model file or the name of a shipped model; null
+    for random filters."""
     seed: int = 0
-    validate_every: int = 1000
-    checkpoint_every: int = 1000
+    """Of everything random; the same seed gives the same weights, bit for bit."""
+    validate_every: PositiveInt = 1000
+    """Steps between two validations."""
+    checkpoint_every: PositiveInt = 1000
+    """Steps between two checkpoints."""
     tensorboard: bool = False
+    """Whether TensorBoard's files are written too."""
+
+    @field_validator("grow")
+    @classmethod
+    def _in_order(cls, grow: tuple[GrowConfig, ...]) -> tuple[GrowConfig, ...]:
+        if any(first.at > second.at for first, second in pairwise(grow)):
+            raise ValueError("stages in the order of their `at`")
+        return grow
 
 
-@dataclass(frozen=True)
-class ValidationConfig:
-    """What is measured during training: fixed noise on the middle of held-out pictures.
+class ValidationConfig(Section):
+    """What is measured during training: fixed noise on the middle of held-out pictures."""
 
-    `noise` defaults to the training noise, drawn once per picture.
-    """
-
-    noise: NoiseSpec | None = field(default_factory=lambda: {"gaussian": {"sigma": 25}})
+    noise: NoiseSpec | None = Field(default={"gaussian": {"sigma": 25}})
+    """The noise, drawn once per picture; null for the training noise."""
     patch: int = 256
-    limit: int = 24
+    """Side in pixels of what is cut out of the middle."""
+    limit: PositiveInt = 24
+    """The largest number of pictures."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Section):
     """One run, whole."""
 
-    data: DataConfig = field(default_factory=DataConfig)
-    noise: NoiseConfig = field(default_factory=NoiseConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
-    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    data: DataConfig = DataConfig()
+    noise: NoiseConfig = NoiseConfig()
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    train: TrainConfig = TrainConfig()
+    validation: ValidationConfig = ValidationConfig()
+
+    @model_validator(mode="after")
+    def _whole_strides(self) -> Config:
+        stride = self.model.size_multiple
+        stages = {"train": self.train.patch}
+        stages |= {f"train.grow[{i}]": grow.patch for i, grow in enumerate(self.train.grow)}
+        for where, patch in stages.items():
+            if patch % stride:
+                raise UserError(
+                    f"{where}.patch: expected a multiple of the model's stride {stride}, "
+                    f"got {patch}"
+                )
+        return self
 
 
 def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) -> Config:
@@ -119,72 +165,41 @@ def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) ->
 
 
 def config_from_dict(tree: dict[str, Any]) -> Config:
-    """The inverse of `to_dict`; checks names, types and the values that depend on others."""
-    config: Config = build(Config, tree)
-    _check(config)
-    return config
+    """The inverse of `to_dict`.
+
+    Raises:
+        UserError: names the key, what was expected and what came.
+    """
+    return read_section(Config, tree)
 
 
-def to_dict(config: Any) -> dict[str, Any]:
+def apply_setting(tree: dict[str, Any], setting: str) -> None:
+    """Puts one `key.key=value` (the value in YAML) into a tree of dicts.
+
+    Raises:
+        UserError: names the setting and what is wrong with it.
+    """
+    key, sign, text = setting.partition("=")
+    if not sign or not key:
+        raise UserError(f"--set {setting}: expected key=value, such as train.steps=100")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {setting}: the value is not valid YAML: {error}") from error
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise UserError(f"--set {setting}: {parent} has no settings of its own")
+    tree[last] = value
+
+
+def to_dict(section: Section) -> dict[str, Any]:
     """A config, or one section of it, as plain lists and dicts for YAML or JSON."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        return [plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-    result: dict[str, Any] = plain(dataclasses.asdict(config))
-    return result
+    return section.model_dump(mode="json")
 
 
 def save_config(config: Config, path: str | Path) -> None:
     """Writes every setting, resolved, as YAML that `load_config` reads back."""
     text = yaml.safe_dump(to_dict(config), sort_keys=False, default_flow_style=None, width=96)
     Path(path).write_text(text, encoding="utf-8")
-
-
-def _check(config: Config) -> None:
-    check_noise(config.noise.kind)
-    if config.validation.noise is not None:
-        check_noise(config.validation.noise)
-    model, train = config.model, config.train
-    stride = 2 ** len(model.widths)
-    sizes = [("train", train.batch, train.patch)]
-    sizes += [(f"train.grow[{i}]", g.batch, g.patch) for i, g in enumerate(train.grow)]
-    rules = [
-        ("model.widths", bool(model.widths) and min(model.widths) > 0, "positive widths"),
-        ("model.blocks", len(model.blocks) == len(model.widths), "one number per width"),
-        ("model.blocks", min(model.blocks, default=0) >= 0, "numbers of at least 0"),
-        ("model.kernel", model.kernel > 0 and model.kernel % 2 == 1, "an odd size"),
-        ("noise.quantize", 0 <= config.noise.quantize <= 1, "a probability in [0, 1]"),
-        ("loss", config.loss.l1 >= 0 and config.loss.l2 >= 0, "weights of at least 0"),
-        ("loss", config.loss.l1 + config.loss.l2 > 0, "l1 or l2 above 0"),
-        ("augment.windows", config.augment.windows > 0, "at least 1"),
-        ("augment.halved", 0 <= config.augment.halved <= 1, "a share, 0 to 1"),
-        ("augment.exposure", config.augment.exposure >= 0, "stops, at least 0"),
-        ("augment.stripes", 0 <= config.augment.stripes <= 1, "a share, 0 to 1"),
-        ("data.train_on", bool(config.data.train_on), "train, validation or both"),
-        ("data.limit", config.data.limit is None or config.data.limit > 0, "at least 1"),
-        ("validation.limit", config.validation.limit > 0, "at least 1"),
-        ("train.eight_bits", 0 <= train.eight_bits <= 1, "a share in [0, 1]"),
-        ("train.ema", 0 <= train.ema < 1, "a number in [0, 1)"),
-        ("train.momentum", 0 <= train.momentum < 1, "a number in [0, 1)"),
-        ("train.decay", 0 < train.decay <= 1, "a factor in (0, 1]"),
-        ("train.clip_norm", train.clip_norm is None or train.clip_norm > 0, "above 0 or null"),
-        ("train.grow", all(0 < g.at < 1 for g in train.grow), "`at` in (0, 1)"),
-        ("train.grow", list(train.grow) == sorted(train.grow, key=lambda g: g.at), "order"),
-    ]
-    for name in ("steps", "validate_every", "checkpoint_every", "decay_steps", "learning_rate"):
-        rules.append((f"train.{name}", getattr(train, name) > 0, "a number above 0"))
-    for name in ("warmup", "weight_decay", "decoupled_decay"):
-        rules.append((f"train.{name}", getattr(train, name) >= 0, "a number of at least 0"))
-    for where, batch, patch in sizes:
-        rules.append((f"{where}.batch", batch > 0, "at least 1"))
-        multiple = patch > 0 and patch % stride == 0
-        rules.append((f"{where}.patch", multiple, f"a multiple of the model's stride {stride}"))
-    for name, holds, expected in rules:
-        if not holds:
-            value: Any = config
-            for part in name.split("[")[0].split("."):
-                value = getattr(value, part)
-            raise UserError(f"{name}: expected {expected}, got {value!r}")

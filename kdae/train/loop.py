@@ -109,7 +109,7 @@ class Loop:
             examples = validation_batches(
                 self.pictures, self.config.noise.kind, patch=self.config.validation.patch,
                 seed=self.config.train.seed, limit=self.config.validation.limit,
-                multiple=2 ** len(self.config.model.widths),
+                multiple=self.config.model.size_multiple,
             )  # fmt: skip
             noisy = [np.clip(noisy[0], 0, 1) for noisy, _ in examples]
             ranges = choose_ranges(self.state.averaged, noisy)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
 from keras import ops
+from pydantic import NonNegativeFloat, model_validator
+
+from kdae.config import Section
 
 
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights of the L1 norm and of the squared L2 norm of the residual."""
+class LossConfig(Section):
+    """The cost of a restored image that training makes small."""
 
-    l1: float = 1.0
-    l2: float = 0.0
+    l1: NonNegativeFloat = 1.0
+    """Weight of the L1 norm of the residual; l1 or l2 must be above 0."""
+    l2: NonNegativeFloat = 0.0
+    """Weight of the squared L2 norm of the residual."""
     reduction: Literal["mean", "sum"] = "mean"
+    """Whether an image's values are averaged or added; see `l1_l2`."""
+
+    @model_validator(mode="after")
+    def _some_cost(self) -> LossConfig:
+        if self.l1 + self.l2 == 0:
+            raise ValueError("l1 or l2 above 0")
+        return self
 
 
 def l1_l2(

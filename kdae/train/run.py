@@ -62,7 +62,7 @@ def train(
         state = build_state(config, strategy)
     record = None
     if workers.is_chief:
-        held_out = _load(config, "validation", 2 ** len(config.model.widths))
+        held_out = _load(config, "validation", config.model.size_multiple)
         print(f"training on {pictures.description}; validating on {held_out.description}")
         examples = validation_batches(
             held_out,
@@ -70,7 +70,7 @@ def train(
             patch=config.validation.patch,
             seed=config.train.seed,
             limit=config.validation.limit,
-            multiple=2 ** len(config.model.widths),
+            multiple=config.model.size_multiple,
         )
         # Also when going on with a run that was killed before its first checkpoint.
         if config.train.init and not tf.train.latest_checkpoint(out / CHECKPOINTS):

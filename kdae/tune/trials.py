@@ -23,8 +23,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from kdae.errors import UserError
 from kdae.train import Config
-from kdae.train.config import config_from_dict, to_dict
-from kdae.train.strict import apply_setting
+from kdae.train.config import apply_setting, config_from_dict, to_dict
 
 STORE, LOCK, CLOSED = "search.db", "lock", "chosen.yaml"
 _NUMBER = r"\s*([-+.\deE]+)\s*"

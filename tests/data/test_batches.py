@@ -9,7 +9,7 @@ from kdae.noise import NoiseConfig
 from tests.helpers import pictures
 
 RNG = np.random.default_rng(0)
-CLEAN = NoiseConfig({"gaussian": {"sigma": 0}}, 0.0)
+CLEAN = NoiseConfig(kind={"gaussian": {"sigma": 0}}, quantize=0.0)
 
 
 PHOTOS = pictures(
@@ -41,7 +41,9 @@ def same(
 
 
 def test_shape_range_and_noise() -> None:
-    [(noisy, clean)] = batches(range(1), noise=NoiseConfig({"gaussian": {"sigma": 25}}, 0.0))
+    [(noisy, clean)] = batches(
+        range(1), noise=NoiseConfig(kind={"gaussian": {"sigma": 25}}, quantize=0.0)
+    )
     assert noisy.shape == clean.shape == (3, 16, 16, 3)
     assert noisy.dtype == clean.dtype == np.float32
     assert 0 <= clean.min() and clean.max() <= 1
@@ -81,7 +83,9 @@ def test_pairs_stay_aligned_and_get_no_noise() -> None:
 
 
 def test_quantized_with_the_given_probability() -> None:
-    crops = batches(range(40), batch=5, noise=NoiseConfig({"gaussian": {"sigma": 50}}, 0.3))
+    crops = batches(
+        range(40), batch=5, noise=NoiseConfig(kind={"gaussian": {"sigma": 50}}, quantize=0.3)
+    )
     on_grid = [
         np.abs(image * 255 - np.round(image * 255)).max() < 1e-3
         for noisy, _ in crops

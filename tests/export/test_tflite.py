@@ -150,8 +150,12 @@ def test_gpu_delegates_know_every_operator_of_the_tiles(
 @pytest.mark.parametrize(
     "config",
     [
-        ModelConfig("plain", (4, 8), (1, 1), upsampling="transpose", bias=True),
-        ModelConfig("skip", (4, 8, 8), (1, 0, 1), upsampling="bilinear", bias=False),
+        ModelConfig(
+            family="plain", widths=(4, 8), blocks=(1, 1), upsampling="transpose", bias=True
+        ),
+        ModelConfig(
+            family="skip", widths=(4, 8, 8), blocks=(1, 0, 1), upsampling="bilinear", bias=False
+        ),
     ],
     ids=lambda config: f"{config.family}-{config.upsampling}",
 )

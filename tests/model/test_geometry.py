@@ -63,12 +63,14 @@ def support(
 
 
 CONFIGS = [
-    ModelConfig("plain", (4,), (1,)),
-    ModelConfig("plain", (4, 6), (1, 2), upsampling="bilinear"),
-    ModelConfig("plain", (4, 4, 4), (0, 1, 1), upsampling="transpose", kernel=5),
-    ModelConfig("skip", (4, 6), (1, 1)),
-    ModelConfig("skip", (4, 4, 4), (1, 0, 1), upsampling="bilinear"),
-    ModelConfig("skip", (4, 6, 8), (1, 1, 1), upsampling="transpose"),
+    ModelConfig(family="plain", widths=(4,), blocks=(1,)),
+    ModelConfig(family="plain", widths=(4, 6), blocks=(1, 2), upsampling="bilinear"),
+    ModelConfig(
+        family="plain", widths=(4, 4, 4), blocks=(0, 1, 1), upsampling="transpose", kernel=5
+    ),
+    ModelConfig(family="skip", widths=(4, 6), blocks=(1, 1)),
+    ModelConfig(family="skip", widths=(4, 4, 4), blocks=(1, 0, 1), upsampling="bilinear"),
+    ModelConfig(family="skip", widths=(4, 6, 8), blocks=(1, 1, 1), upsampling="transpose"),
 ]
 
 
@@ -96,10 +98,15 @@ def test_every_layer_of_the_encoder(config: ModelConfig) -> None:
 def test_cost_by_hand() -> None:
     # skip, one scale: stem 6x6x1x4 at 1/4 of the pixels, a block of two 3x3x4x4, a head of
     # 3x3x4x4: (144 + 2 * 144 + 144) / 4 multiplications per pixel, two FLOP each.
-    model = build_denoiser(ModelConfig("skip", (4,), (1,)), 1)
+    model = build_denoiser(ModelConfig(family="skip", widths=(4,), blocks=(1,)), 1)
     assert totals(model).flop_per_pixel == 2 * (144 + 2 * 144 + 144) / 4
     assert totals(model).parameters == 144 + 4 + 2 * (144 + 4) + 144 + 4
     assert totals(model).halo % totals(model).size_multiple == 0
+
+
+def test_the_config_knows_the_multiple() -> None:
+    config = ModelConfig(widths=(4, 4, 4, 4), blocks=(0, 0, 0, 0))
+    assert totals(build_denoiser(config, 1)).size_multiple == config.size_multiple == 16
 
 
 def test_the_table_has_a_line_for_every_convolution() -> None:

@@ -1,6 +1,7 @@
 """The network's shapes, its halves, its regularizers, and saving."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,8 +22,10 @@ def shaken(config: ModelConfig, **kw: object) -> keras.Model:
 
 @pytest.mark.parametrize("upsampling", ["depth_to_space", "bilinear", "transpose"])
 @pytest.mark.parametrize("family", ["plain", "skip"])
-def test_shapes_halves_and_round_trip(family: str, upsampling: str, tmp_path: Path) -> None:
-    config = ModelConfig(family, (4, 6, 8), (1, 0, 2), 3, upsampling)  # type: ignore[arg-type]
+def test_shapes_halves_and_round_trip(family: Any, upsampling: Any, tmp_path: Path) -> None:
+    config = ModelConfig(
+        family=family, widths=(4, 6, 8), blocks=(1, 0, 2), upsampling=upsampling
+    )
     model = shaken(config)
     out = model(IMAGE).numpy()
     assert out.shape == IMAGE.shape
@@ -58,7 +61,7 @@ def test_zero_mean_is_blind_to_brightness() -> None:
 
 
 def test_plain_has_no_path_around_the_bottleneck() -> None:
-    model = shaken(ModelConfig("plain", (4, 6), (1, 1)))
+    model = shaken(ModelConfig(family="plain", widths=(4, 6), blocks=(1, 1)))
     assert not [x for x in model.layers if isinstance(x, keras.layers.Add)]
     cut = model.get_layer("down1_conv")
     cut.set_weights([np.zeros_like(w) for w in cut.get_weights()])

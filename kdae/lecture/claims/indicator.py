@@ -145,7 +145,7 @@ def _filter(choice: float, count: int, seed: int) -> tuple[float, float]:
     pictures = load_pictures(KDAE_PHOTOS, "train", 1, 12)
     # Dark and clipped: where all is black, noise and picture are exactly 0.
     batches = training_batches(
-        pictures, NoiseConfig({"gaussian": {"sigma": 15}}, 1.0), AugmentConfig(),
+        pictures, NoiseConfig(kind={"gaussian": {"sigma": 15}}, quantize=1.0), AugmentConfig(),
         batch=4, patch=32, seed=seed, steps=range(count),
     )  # fmt: skip
     kernel = tf.Variable(tf.zeros([5, 5, 1, 1]))
