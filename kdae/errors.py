@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from kdae.quiet import quiet_tensorflow
 
+_FEW = 30  # names that a message can list
 _INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C: 128 + SIGINT
 
 
@@ -20,10 +21,20 @@ class UserError(ValueError):
 
 
 def did_you_mean(name: object, known: Sequence[str]) -> str:
-    """End of a message about an unknown name: the closest known one, and all of them."""
+    """End of a message about an unknown name: the closest known, and all if they are few."""
     close = difflib.get_close_matches(str(name), known, n=1)
     meant = f", did you mean {close[0]!r}?" if close else ""
-    return f"{meant} (known: {', '.join(known) or 'none'})"
+    return meant + f" (known: {', '.join(known) or 'none'})" * (len(known) <= _FEW)
+
+
+def check_share(name: str, value: float) -> None:
+    """Makes sure that a share, such as the strength of the denoising, is from 0 to 1.
+
+    Raises:
+        UserError: names what is wrong, for which `name` stands, and the value.
+    """
+    if not 0.0 <= value <= 1.0:
+        raise UserError(f"{name}: expected 0 to 1, got {value:g}")
 
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:

@@ -3,7 +3,21 @@ import sys
 
 import pytest
 
-from kdae.errors import UserError, run_main
+from kdae.errors import UserError, check_share, did_you_mean, run_main
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_a_share_is_from_0_to_1(value: float) -> None:
+    check_share("--strength", 0)
+    check_share("--strength", 1.0)
+    with pytest.raises(UserError, match=f"--strength: expected 0 to 1, got {value}"):
+        check_share("--strength", value)
+
+
+def test_the_nearest_name_and_all_if_they_are_few() -> None:
+    assert did_you_mean("adm", ["sgd", "adam"]) == ", did you mean 'adam'? (known: sgd, adam)"
+    assert did_you_mean("zzz", ["adam"]) == " (known: adam)"
+    assert did_you_mean("n7x", [f"n{i}" for i in range(100)]) == ", did you mean 'n7'?"
 
 
 @pytest.mark.parametrize(

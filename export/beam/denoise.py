@@ -39,7 +39,7 @@ from kdae.cards import CARD, DEFAULT_MODEL, MODEL
 from kdae.denoise.journal import Settings
 from kdae.denoise.plan import Job, writable
 from kdae.denoise.stream import denoise_file
-from kdae.errors import UserError, run_main
+from kdae.errors import UserError, check_share, run_main
 from kdae.images import IMAGE_SUFFIXES
 
 SETTINGS, RESULTS, DEAD_LETTER = "settings.json", "results", "dead-letter"
@@ -165,8 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="(1)")
     args, rest = parser.parse_known_args(argv)
-    if not 0.0 <= args.strength <= 1.0:
-        raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
+    check_share("--strength", args.strength)
     source, output, model = (
         name if "://" in name else os.path.abspath(name)
         for name in (args.input, args.output, args.model)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kdae.cards import DEFAULT_MODEL, load_card
 from kdae.client.client import SERVER, TIMEOUT, Client
-from kdae.errors import UserError, run_main
+from kdae.errors import check_share, run_main
 from kdae.images import read_image, write_image
 
 
@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"of a request ({TIMEOUT:g})",
     )
     args = parser.parse_args(argv)
-    if not 0.0 <= args.strength <= 1.0:
-        raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
+    check_share("--strength", args.strength)
     card = load_card(args.card) if args.card else None
     client = Client(args.server, args.model, card=card, timeout=args.timeout)
     picture = read_image(args.picture)

@@ -16,7 +16,7 @@ import numpy as np
 
 from kdae.cards import DEFAULT_MODEL, load_card, locate_model, shipped_models
 from kdae.client.protocols import Transport, Unavailable, connect
-from kdae.errors import UserError
+from kdae.errors import UserError, check_share
 from kdae.images import Span, decode, encode, spans
 
 SERVER = "http://127.0.0.1:8501"
@@ -110,8 +110,7 @@ class Client:
             )
         if pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"pixels: expected uint8 or uint16, got {pixels.dtype}")
-        if not 0.0 <= strength <= 1.0:
-            raise ValueError(f"strength: expected 0 to 1, got {strength!r}")
+        check_share("strength", strength)
         if max(pixels.shape[:2]) <= tile:
             multiple, halo = 1, 0
         elif self.card is None:

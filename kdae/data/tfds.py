@@ -1,7 +1,6 @@
 """Reads pictures from TensorFlow Datasets, without ever waiting for a network in vain."""
 
 import contextlib
-import difflib
 import logging
 import os
 import re
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kdae.data.splits import choose_examples
-from kdae.errors import UserError
+from kdae.errors import UserError, did_you_mean
 
 # Image features in order of preference; `hr` is the full picture of super-resolution sets.
 _IMAGE_FEATURES = ("image", "hr", "clean")
@@ -66,8 +65,7 @@ def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
             if builder.is_prepared():
                 return builder
     except tfds.core.DatasetNotFoundError:
-        close = difflib.get_close_matches(base, known, n=3)
-        hint = f"; do you mean {' or '.join(close)}?" if close else ""
+        hint = did_you_mean(base, sorted(known))
         raise UserError(f"data set tfds:{name}: TFDS has none of this name{hint}") from None
     except (ValueError, AssertionError) as error:
         raise UserError(f"data set tfds:{name}: {_about_config(base, error)}") from error

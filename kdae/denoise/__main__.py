@@ -14,7 +14,7 @@ from kdae.cards import DEFAULT_MODEL
 from kdae.denoise.journal import MANIFEST, Manifest, Settings, refuse_existing
 from kdae.denoise.plan import Job, plan
 from kdae.denoise.stream import Result, denoise_files
-from kdae.errors import UserError, run_main
+from kdae.errors import check_share, run_main
 
 _MORE = f"""\
 A folder is searched with its subfolders, whose structure the output folder keeps; files that
@@ -57,8 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--force", action="store_true", help="make all anew and replace files that exist"
     )
     args = parser.parse_args(argv)
-    if not 0.0 <= args.strength <= 1.0:
-        raise UserError(f"--strength: expected 0 to 1, got {args.strength:g}")
+    check_share("--strength", args.strength)
     jobs = plan(args.input, args.out)
     out = Path(args.out).expanduser()
     manifest, todo = None, jobs

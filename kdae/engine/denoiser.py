@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kdae.errors import check_share
 from kdae.images import from_float, spans, to_float
 from kdae.model import load_model
 
@@ -93,8 +94,7 @@ class Denoiser:
             ValueError: naming the argument, what was expected and what came.
         """
         _check_image(image)
-        if not 0.0 <= strength <= 1.0:
-            raise ValueError(f"strength: expected 0 to 1, got {strength!r}")
+        check_share("strength", strength)
         if out is None:
             out = np.empty(image.shape, image.dtype)
         elif out.shape != image.shape or out.dtype != image.dtype:

@@ -14,6 +14,7 @@ from typing import Annotated
 import tensorflow as tf
 
 from kdae.draws import Level, normal, pick, pick_log, split, uniform
+from kdae.errors import check_share
 from kdae.noise.blocks import blocks
 from kdae.noise.camera import camera
 from kdae.noise.parameters import Limits
@@ -100,8 +101,7 @@ def quantize(image: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor
     Raises:
         ValueError: ``probability`` is not from 0 to 1.
     """
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability: expected a number from 0 to 1, got {probability}")
+    check_share("probability", probability)
     rounded = tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0) * (1 / 255)
     return tf.where(uniform(seed, []) < probability, rounded, image)
 
