@@ -1,8 +1,8 @@
-"""Augmentation: pure functions ``(image, seed) -> image``, eager and inside ``tf.data``.
+"""Augmentation: pure functions `(image, seed) -> image`, eager and inside `tf.data`.
 
-The same seed makes the same choice whatever the picture, so a noisy and a clean picture of
-a pair stay aligned when both are given the same seed. Give each function a seed of its own
-(``tf.random.split``): with a shared one the choices of different functions are linked.
+The choice depends on the seed alone and not on the picture. The noisy and the clean picture
+of a pair therefore stay aligned when both are given the same seed. Each function needs a seed
+of its own (see `kdae.draws.split`): with a shared one their choices would be correlated.
 """
 
 import math
@@ -15,16 +15,16 @@ from kdae.draws import uniform
 def crop_offset(
     seed: tf.Tensor, height: tf.Tensor | int, width: tf.Tensor | int, size: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Draw the top left corner of a square crop, uniformly over all that fit.
+    """Draws the top left corner of a square crop, uniformly over all that fit.
 
     Args:
-        seed: integer tensor ``[2]``.
-        height: height of the picture in pixels, at least ``size``.
-        width: width of the picture in pixels, at least ``size``.
+        seed: integer tensor `[2]`.
+        height: height of the picture in pixels, at least `size`.
+        width: width of the picture in pixels, at least `size`.
         size: side of the crop in pixels.
 
     Returns:
-        ``(y, x)``, int32 scalars, ``0 <= y <= height - size``, ``0 <= x <= width - size``.
+        `(y, x)` in pixels, int32 scalars, `0 <= y <= height - size`, `0 <= x <= width - size`.
     """
     room = tf.cast(tf.stack([height, width]), tf.float32) - (size - 1)
     corner = tf.cast(uniform(seed, [2]) * room, tf.int32)
@@ -32,24 +32,24 @@ def crop_offset(
 
 
 def flip_left_right(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirror a picture ``[H, W, C]`` left to right with probability 1/2."""
+    """Mirrors a picture `[H, W, C]` left to right with probability 1/2."""
     return tf.where(uniform(seed, []) < 0.5, tf.reverse(image, [1]), image)
 
 
 def flip_up_down(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirror a picture ``[H, W, C]`` top to bottom with probability 1/2."""
+    """Mirrors a picture `[H, W, C]` top to bottom with probability 1/2."""
     return tf.where(uniform(seed, []) < 0.5, tf.reverse(image, [0]), image)
 
 
 def quarter_turn(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Turn a square picture by 0, 1, 2 or 3 quarter turns, each with probability 1/4.
+    """Turns a square picture by 0, 1, 2 or 3 quarter turns, each with probability 1/4.
 
     Args:
-        image: ``[S, S, C]`` of any type.
-        seed: integer tensor ``[2]``.
+        image: `[S, S, C]` of any type.
+        seed: integer tensor `[2]`.
 
     Returns:
-        ``[S, S, C]`` of the same type.
+        `[S, S, C]` of the same type.
 
     Raises:
         ValueError: the picture is not square.
@@ -57,27 +57,27 @@ def quarter_turn(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     height, width = image.shape[:2]
     if height != width:
         raise ValueError(f"image: expected a square picture, got {height}x{width} pixels")
-    # A half turn, then a quarter turn: computing both sides of tf.where is cheaper on a
-    # patch than a branch of the graph.
+    # A half turn, then a quarter turn. On a patch it is cheaper to compute both sides of
+    # tf.where than to branch the graph.
     half, quarter = tf.unstack(uniform(seed, [2]) < 0.5)
     image = tf.where(half, tf.reverse(image, [0, 1]), image)
     return tf.where(quarter, tf.reverse(tf.transpose(image, [1, 0, 2]), [0]), image)
 
 
 def exposure(image: tf.Tensor, seed: tf.Tensor, stops: float) -> tf.Tensor:
-    """Stretch every second picture, so that its lights are blown out, or its shadows black.
+    """Stretches every second picture, so that its lights become white or its shadows black.
 
-    Few photographs made with care hold large white or black areas, and noise that is cut off
-    there looks like no other.
+    Carefully exposed photographs hold few large white or black areas. Noise is clipped there
+    and looks like nowhere else, so the network has to see such areas too.
 
     Args:
-        image: float32 ``[H, W, C]`` in [0, 1].
-        seed: integer tensor ``[2]``.
-        stops: a gain of up to ``2 ** stops`` is drawn, on a logarithmic scale; it is applied
+        image: float32 `[H, W, C]` in [0, 1].
+        seed: integer tensor `[2]`.
+        stops: a gain of up to `2 ** stops` is drawn, on a logarithmic scale; it is applied
             from black or from white, with even odds.
 
     Returns:
-        ``[H, W, C]`` in [0, 1].
+        Float32 `[H, W, C]` in [0, 1].
     """
     drawn, side = tf.unstack(uniform(seed, [2]))
     gain = tf.pow(2.0, tf.maximum((2.0 * drawn - 1.0) * stops, 0.0))
@@ -89,20 +89,20 @@ def exposure(image: tf.Tensor, seed: tf.Tensor, stops: float) -> tf.Tensor:
 
 
 def stripes(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
-    """Lay fine stripes over a part of some pictures, as on cloth that falls in folds.
+    """Draws fine stripes over a part of some pictures, like those of cloth that falls in folds.
 
-    Photographs hold few repeated patterns of a few pixels, and a net that has not seen them
-    takes them for noise.
+    Photographs hold few patterns that repeat every few pixels. A network that has not seen
+    such patterns takes them for noise.
 
     Args:
-        image: float32 ``[H, W, C]`` in [0, 1], its sides known.
-        seed: integer tensor ``[2]``.
-        share: of the pictures that get stripes, 0 to 1. Their period is 2.2 to 8.8 pixels and
-            their amplitude 0.02 to 0.3, both drawn on a logarithmic scale; direction, folds,
-            sharpness and the edge of the striped part are random.
+        image: float32 `[H, W, C]` in [0, 1], its sides known.
+        seed: integer tensor `[2]`.
+        share: share of the pictures that get stripes, 0 to 1. The period is 2.2 to 8.8 pixels
+            and the amplitude 0.02 to 0.3, both drawn on a logarithmic scale. Direction, folds,
+            sharpness and the edge of the striped part are random too.
 
     Returns:
-        ``[H, W, C]`` in [0, 1].
+        Float32 `[H, W, C]` in [0, 1].
     """
     height, width = image.shape[:2]
     # All the draws are uniform in [0, 1).
@@ -110,7 +110,8 @@ def stripes(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
         tf.unstack(uniform(seed, [12]))
     )
     lines = tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32)
-    # Whole planes: what has different shapes the graph optimizer puts in another order.
+    # Whole planes, as the graph optimizer reorders arithmetic on tensors of different shapes,
+    # and the bits would then differ from those of eager mode.
     y, x = tf.meshgrid(*lines, indexing="ij")
 
     across = tf.cos(math.pi * turn) * x + tf.sin(math.pi * turn) * y
@@ -132,5 +133,5 @@ def stripes(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
 
 
 def _turns(turns: tf.Tensor) -> tf.Tensor:
-    """Radians."""
+    """Converts full turns to radians."""
     return 2.0 * math.pi * turns

@@ -1,8 +1,8 @@
-"""Clean pictures in, (noisy, clean) batches out, keyed by the global step.
+"""Makes batches of (noisy, clean) examples out of clean pictures.
 
-Everything random in an example is drawn from (seed, step, place in the batch), with no
-state anywhere: the same config and seed give the same bits whatever the number of parallel
-calls, and a run resumed at step s sees what an uninterrupted one would have seen there.
+Everything random in an example is drawn from (seed, step, place in the batch), and no state
+is kept. The same config and seed therefore give the same bits for any number of parallel
+calls, and a run resumed at step s trains on what an uninterrupted one would have.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kdae.data import augment
+from kdae.data.augment import exposure, flip_left_right, flip_up_down, quarter_turn, stripes
 from kdae.data.config import AugmentConfig
 from kdae.data.crops import window_drawer, window_reader
 from kdae.data.sources import Pictures
 from kdae.images import to_float
 from kdae.noise import NoiseConfig, NoiseSpec, build_noise, quantize
 
-Example = tuple[tf.Tensor, tf.Tensor]
+Example = tuple[Any, Any]
+"""A noisy and a clean picture of the same shape, float32: tensors or arrays. The clean one is
+in [0, 1]; the noisy one may reach beyond."""
 Op = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def training_batches(
     pictures: Pictures,
     noise: NoiseConfig,
-    flips: AugmentConfig,
+    augment: AugmentConfig,
     *,
     batch: int,
     patch: int,
@@ -37,41 +39,40 @@ def training_batches(
     places: range | None = None,
     parallel: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
-    """The batches of the given steps.
+    """Makes the batches of the given steps.
 
-    Pictures are drawn in proportion to their area, so that every place is as likely as
-    any other; of several windows of it the one with the most detail is taken. Pairs keep
-    their own noise: crops and flips apply to both alike.
+    Pictures are drawn in proportion to their area, so that every pixel of the data set is
+    equally likely. Of several random windows of a picture the one with the most detail is
+    taken. Pairs keep their own noise; their two pictures are cropped and flipped alike.
 
     Args:
         pictures: from `load_pictures`.
-        noise: what is put on clean pictures; not used for pairs.
-        flips: how many windows to choose from and how often they are halved, which flips
-            and turns, exposure, stripes. Pairs are never halved, which would halve their noise.
-        batch: examples per step.
+        noise: the noise put on clean pictures; not used for pairs.
+        augment: how windows are chosen, and which random changes follow. Pairs are never
+            halved, as that would halve their noise.
+        batch: number of examples per step.
         patch: side of the square crop in pixels.
-        seed: of the run.
+        seed: seed of the run.
         steps: global steps, counted from 0; element i of the result belongs to `steps[i]`.
-        places: which of the examples of each batch are made, a run of consecutive ones;
-            default: all.
-        parallel: how many examples are made at once; does not change a bit.
+        places: the consecutive places of each batch to make; default: all.
+        parallel: how many examples are made at once; has no effect on the bits.
 
     Returns:
-        Elements (noisy, clean), each float32 [len(places), patch, patch, channels]; clean
-        in [0, 1], noisy not clipped.
+        A data set of (noisy, clean), each float32 `[len(places), patch, patch, channels]`;
+        clean is in [0, 1], noisy is not clipped.
     """
     places = range(batch) if places is None else places
     share = len(places)
-    ops = _augmentations(flips)
-    draw = window_drawer(pictures, flips, batch, patch, seed, 2 + len(ops))
+    ops = _augmentations(augment)
+    draw = window_drawer(pictures, augment, batch, patch, seed, 2 + len(ops))
     read = window_reader(pictures, patch)
     finish = _example_finisher(pictures, noise, ops)
 
     def window(count: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return draw(count // share * batch + places.start + count % share)
 
-    # The pictures are read a batch at a time: a call of Python from the graph costs more
-    # than all the rest of an example.
+    # Pictures are read a batch at a time, because a call of Python from the graph costs more
+    # than everything else that an example needs.
     return (
         tf.data.Dataset.range(steps.start * share, steps.stop * share)
         .map(window, num_parallel_calls=parallel, deterministic=True)
@@ -87,15 +88,18 @@ def training_batches(
 def shared_batches(
     strategy: tf.distribute.Strategy, batch: int, make: Callable[..., tf.data.Dataset]
 ) -> Iterable[Any]:
-    """Batches shared among all replicas of `strategy`.
+    """Shares batches among all replicas of `strategy`.
 
-    Every worker makes its own places of a batch, and every replica takes its own of those, so
-    that what is trained on does not depend on how many there are.
+    Every worker makes its own places of a batch, and every replica takes its own of those.
+    The batches therefore do not depend on the number of workers and replicas.
 
     Args:
         strategy: the devices.
-        batch: examples per step, of all replicas together.
-        make: `training_batches` with all its arguments but `places`.
+        batch: number of examples per step, over all replicas.
+        make: `training_batches` with all arguments but `places`.
+
+    Returns:
+        A distributed data set of what `make` returns.
     """
 
     def of_this_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -111,18 +115,18 @@ def shared_batches(
 def validation_batches(
     pictures: Pictures, noise: NoiseSpec, *, patch: int, seed: int, limit: int, multiple: int
 ) -> list[Example]:
-    """The middle of each picture with noise that depends on (seed, picture) alone.
+    """Cuts the middle out of each picture, with noise that depends on (seed, picture) alone.
 
     Args:
         pictures: held-out pictures, or pairs.
-        noise: a spec of `kdae.noise`; not used for pairs.
-        patch: the middle square is at most this large; cut to a multiple of `multiple`.
-        seed: of the run.
-        limit: at most so many pictures, spread evenly over all.
-        multiple: of the model's sizes.
+        noise: a spec, see `kdae.noise.spec`; not used for pairs.
+        patch: largest height and width of the middle, in pixels.
+        seed: seed of the run.
+        limit: largest number of pictures; they are spread evenly over all.
+        multiple: heights and widths are cut to multiples of this number of pixels.
 
     Returns:
-        Per picture (noisy, clean), each float32 [1, h, w, channels].
+        For each picture (noisy, clean), each float32 `[1, h, w, channels]`.
     """
     make_noise = build_noise(noise)
     count = min(limit, len(pictures))
@@ -135,23 +139,23 @@ def validation_batches(
         y, x = (pair[0].shape[0] - h) // 2, (pair[0].shape[1] - w) // 2
         cut = [tf.constant(to_float(array[y : y + h, x : x + w])) for array in pair]
         if len(cut) == 1:
-            # Large and odd, so that no training step shares a seed with a picture.
+            # Negative, so that no training step shares a seed with a picture.
             key = tf.constant([seed, -1 - int(index)], tf.int64)
             cut.insert(0, make_noise(cut[0], key))
         examples.append((cut[0][tf.newaxis], cut[1][tf.newaxis]))
     return examples
 
 
-def _augmentations(flips: AugmentConfig) -> list[Op]:
-    """What is done to a window, in this order."""
+def _augmentations(config: AugmentConfig) -> list[Op]:
+    """Returns what is done to a window, in this order."""
     return [
         op
         for op, wanted in (
-            (augment.flip_left_right, flips.flip_left_right),
-            (augment.flip_up_down, flips.flip_up_down),
-            (augment.quarter_turn, flips.quarter_turns),
-            (functools.partial(augment.exposure, stops=flips.exposure), flips.exposure > 0),
-            (functools.partial(augment.stripes, share=flips.stripes), flips.stripes > 0),
+            (flip_left_right, config.flip_left_right),
+            (flip_up_down, config.flip_up_down),
+            (quarter_turn, config.quarter_turns),
+            (functools.partial(exposure, stops=config.exposure), config.exposure > 0),
+            (functools.partial(stripes, share=config.stripes), config.stripes > 0),
         )
         if wanted
     ]
@@ -160,7 +164,7 @@ def _augmentations(flips: AugmentConfig) -> list[Op]:
 def _example_finisher(
     pictures: Pictures, noise: NoiseConfig, ops: list[Op]
 ) -> Callable[[tf.Tensor, tf.Tensor], Example]:
-    """A function from an example's seeds and its window to (noisy, clean)."""
+    """Returns a function from an example's seeds and its window to (noisy, clean)."""
     channels = pictures.arrays[0].shape[-1]
     paired = pictures.noisy is not None
     make_noise = build_noise(noise.kind)

@@ -1,4 +1,4 @@
-"""Which part of which picture an example is made of, and how it is read."""
+"""Draws the window of a picture that an example is made of, and reads it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from kdae.data import augment
+from kdae.data.augment import crop_offset
 from kdae.data.config import AugmentConfig
 from kdae.data.sources import Pictures
 from kdae.draws import split, uniform
@@ -15,14 +15,24 @@ from kdae.images import to_float
 
 
 def window_drawer(
-    pictures: Pictures, flips: AugmentConfig, batch: int, patch: int, seed: int, left: int
+    pictures: Pictures, augment: AugmentConfig, batch: int, patch: int, seed: int, left: int
 ) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
-    """A function from the global example number to what `window_reader` reads.
+    """Returns a function that draws where an example comes from.
 
-    That is seeds [left, 2] for what is done to the window afterwards, the picture's number,
-    the scale, and the corners [windows, 2] to choose from.
+    Args:
+        pictures: the pictures to draw from.
+        augment: `windows` and `halved`.
+        batch: number of examples per step.
+        patch: side of the window in pixels.
+        seed: seed of the run.
+        left: number of seeds to leave for what is done to the window afterwards.
+
+    Returns:
+        A function from the number of an example, counted over all steps, to what
+        `window_reader` reads: seeds `[left, 2]`, the index of the picture, the scale (2 for a
+        window that is halved) and the top left corners `[windows, 2]` to choose from.
     """
-    halved = flips.halved if pictures.noisy is None else 0.0
+    halved = augment.halved if pictures.noisy is None else 0.0
     sizes = np.array([array.shape[:2] for array in pictures.arrays])
     areas = sizes.prod(axis=1, dtype=np.float64)
     shares = tf.constant(np.cumsum(areas) / areas.sum(), tf.float32)
@@ -42,8 +52,8 @@ def window_drawer(
             scale += tf.cast((uniform(own, []) < halved) & fits, tf.int32)
         more = (scale - 1) * patch
         corners = [
-            augment.crop_offset(own, height - more, width - more, patch)
-            for own in split(where, flips.windows)
+            crop_offset(own, height - more, width - more, patch)
+            for own in split(where, augment.windows)
         ]
         return tf.stack(seeds), index, scale, tf.stack(corners)
 
@@ -53,16 +63,22 @@ def window_drawer(
 def window_reader(
     pictures: Pictures, patch: int
 ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A function from a batch of what `window_drawer` gives to its seeds and windows.
+    """Returns a function that reads a batch of windows.
 
-    The windows are float32 [batch, patch, patch, channels]; of pairs the noisy one's channels
-    come first.
+    Args:
+        pictures: as for `window_drawer`.
+        patch: side of the window in pixels.
+
+    Returns:
+        A function from a batch of what `window_drawer` draws to its seeds and windows, float32
+        `[batch, patch, patch, channels]` in [0, 1]. For pairs the channels of the noisy picture
+        come first, followed by those of the clean one.
     """
     channels = pictures.arrays[0].shape[-1]
     layers = [pictures.arrays] if pictures.noisy is None else [pictures.noisy, pictures.arrays]
 
     def cut(index: int, scale: int, corners: np.ndarray) -> np.ndarray:
-        # Only the windows are read and made float: a picture may be large, or on disk.
+        # Only the windows are read and converted, as a picture may be large, or on disk.
         size = scale * patch
         windows = [
             [to_float(layer[index][y : y + size, x : x + size]) for layer in layers]
@@ -88,14 +104,14 @@ def window_reader(
 
 
 def _halve(window: np.ndarray) -> np.ndarray:
-    """Mean of every 2x2 pixels."""
+    """Shrinks a picture by two: the mean of every 2x2 pixels."""
     return (
         window[::2, ::2] + window[1::2, ::2] + window[::2, 1::2] + window[1::2, 1::2]
     ) * np.float32(0.25)
 
 
 def _detail(window: np.ndarray) -> float:
-    """Mean size of what the four neighbours do not tell of a pixel."""
+    """Mean absolute Laplacian: high at edges and texture, low where a crop is smooth."""
     middle = 4 * window[1:-1, 1:-1]
     neighbours = window[:-2, 1:-1] + window[2:, 1:-1] + window[1:-1, :-2] + window[1:-1, 2:]
     return float(np.abs(middle - neighbours).mean())

@@ -1,4 +1,4 @@
-"""The licences of a folder's pictures, where a `manifest.json` states them."""
+"""Reads the licences of a folder's pictures from a `manifest.json`."""
 
 import json
 from pathlib import Path
@@ -7,18 +7,18 @@ MANIFEST = "manifest.json"
 
 
 def read_licenses(folder: Path) -> dict[Path, str]:
-    """Reads what `manifest.json` in a folder or its parent says of the pictures.
+    """Reads the licences that `manifest.json` in a folder or its parent states.
 
-    Such a file is a list of {"file": path from the manifest's own folder, "license": SPDX
-    identifier or other words}; more keys do no harm. A JSON file of another form, such as
-    the manifest of a web page, says nothing of licences and is passed over.
+    Such a file is a list of {"file": path relative to the manifest, "license": SPDX identifier
+    or other words}; other keys are ignored. A JSON file of another form, such as the manifest
+    of a web page, is ignored too.
 
     Args:
-      folder: of the pictures.
+        folder: the folder of the pictures.
 
     Returns:
-      From resolved path to licence. The manifest of the folder itself goes before that of
-      its parent.
+        A dict from resolved path to licence. The manifest of the folder itself takes
+        precedence over that of its parent.
     """
     folder = folder.resolve()
     found: dict[Path, str] = {}

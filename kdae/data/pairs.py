@@ -16,18 +16,18 @@ _WILD_AS_REGEX = {"**/": "((?:.*/)?)", "**": "(.*)", "*": "([^/]*)", "?": "([^/]
 
 
 def match_pairs(noisy: str, clean: str) -> list[tuple[Path, Path]]:
-    """Pairs two folders or two glob patterns.
+    """Pairs the files of two folders or of two glob patterns.
 
     Args:
-      noisy: a folder, or a pattern such as "shots/*_real.png".
-      clean: the same kind: files of folders match by relative path without suffix, those
-        of patterns by what the wildcards stand for.
+        noisy: a folder, or a pattern such as "shots/*_real.png".
+        clean: a folder or a pattern too. Files of folders match by relative path without
+            suffix, those of patterns by what the wildcards stand for.
 
     Returns:
-      (noisy file, clean file), sorted by name.
+        Pairs (noisy file, clean file), sorted by name.
 
     Raises:
-      UserError: if there is nothing to match, or a picture without a partner.
+        UserError: there is nothing to match, or a picture has no partner.
     """
     key_of = []
     for name, place in (("noisy", noisy), ("clean", clean)):
@@ -83,7 +83,7 @@ def _key_by_pattern(pattern: str) -> Callable[[Path], tuple[str, ...]]:
 
 
 def _set_as_regex(part: str) -> str:
-    """Turns [abc] or [!abc] into a group."""
+    """Turns the wildcard [abc] or [!abc] into a group of a regular expression."""
     inside = part[1:-1].removeprefix("!")
     escaped = re.sub(r"([\[\]\\^&~|])", r"\\\1", inside)
     return f"([{'^' if part[1] == '!' else ''}{escaped}])"

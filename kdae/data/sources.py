@@ -1,7 +1,8 @@
-"""Where pictures come from: `kdae_photos`, any TFDS data set, a folder, or pairs.
+"""Loads pictures: `kdae_photos`, any TFDS data set, a folder, or two folders of pairs.
 
-All of them end as arrays held as they are in their files (uint8 or uint16), so that random
-crops are cheap: in memory up to a limit, the rest in a temporary file mapped into memory.
+Pictures are decoded once and kept as arrays of their files' type (uint8 or uint16), so that
+random crops are cheap. They stay in memory up to a limit; the rest is in a temporary file that
+is mapped into memory.
 """
 
 import logging
@@ -33,12 +34,12 @@ class Pictures:
     """Pictures of one split.
 
     Attributes:
-      names: of each picture: a path, or the data set's own name.
-      licenses: of each picture, "unknown" where nothing is said.
-      arrays: the clean pictures, [H, W, C] uint8 or uint16, all with the same C; sizes may
-        differ.
-      noisy: for pairs the noisy partner of each, of the same shape; else None.
-      source: what was asked for, in words.
+        names: a path for each picture, or the data set's own name.
+        licenses: the licence of each picture, "unknown" where none is stated.
+        arrays: the clean pictures, `[H, W, C]` uint8 or uint16, all with the same C; sizes may
+            differ.
+        noisy: for pairs the noisy partner of each picture, of the same shape; else None.
+        source: the source and the split, in words.
     """
 
     names: list[str]
@@ -52,22 +53,22 @@ class Pictures:
 
     @property
     def description(self) -> str:
-        """One line: the source, the number of pictures and their megapixels."""
+        """One line with the source, the number of pictures and their megapixels."""
         pixels = sum(array.shape[0] * array.shape[1] for array in self.arrays)
         kind = "pictures" if self.noisy is None else "pairs"
         return f"{self.source}: {len(self)} {kind}, {pixels / 1e6:.1f} megapixels"
 
     @property
     def license_summary(self) -> dict[str, int]:
-        """How many pictures are under each licence, the most frequent first."""
+        """The number of pictures under each licence, the most frequent first."""
         return dict(Counter(self.licenses).most_common())
 
 
 def joined(parts: Sequence[Pictures]) -> Pictures:
-    """All pictures of several sets with equal channels as one set.
+    """Joins several sets with the same number of channels.
 
     Raises:
-      UserError: if some are pairs and others clean pictures alone.
+        UserError: some are pairs and others clean pictures alone.
     """
     if len({part.noisy is None for part in parts}) > 1:
         names = " and ".join(part.source for part in parts)
@@ -85,7 +86,7 @@ def joined(parts: Sequence[Pictures]) -> Pictures:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A picture on its way in."""
+    """A picture that was read and may still be skipped."""
 
     name: str
     license: str
@@ -106,29 +107,31 @@ def load_pictures(
 ) -> Pictures:
     """Loads the pictures of one split of a source.
 
-    A picture that cannot be read, or is smaller than `min_size`, is skipped; one warning
-    names those skipped.
+    Pictures that cannot be read or are smaller than `min_size` are skipped; one warning names
+    them.
 
     Args:
-      source: "kdae_photos"; "tfds:NAME", NAME as for `tfds.load` (downloaded on first use);
-        a folder, searched with its subfolders (their licences: see `kdae.data.licenses`);
-        or {"noisy": ..., "clean": ...}, two folders (matched by relative path without suffix)
-        or two patterns such as "shots/*_real.png" and "shots/*_mean.png" (matched by what `*`
-        stands for).
-      split: "train", "validation" or "test". Folders and pairs have no splits: see
-        `held_out`. A TFDS data set with only one of validation and test gives its even
-        pictures to validate and its odd ones to test; one with neither is divided like a
-        folder.
-      channels: 1 (grey) or 3 (RGB); pictures are converted.
-      limit: at most so many pictures, the first ones.
-      min_size: least height and width in pixels.
-      whole: take all of a folder or of pairs, not the share of the split: for a folder that
-        is used for one split only.
-      data_dir: of TFDS; default: the environment's TFDS_DATA_DIR, else TFDS's own.
-      ram_limit: bytes held in memory before a temporary file is used.
+        source: "kdae_photos"; "tfds:NAME", NAME as for `tfds.load` (downloaded on first use);
+            a folder, searched with its subfolders (for licences see `kdae.data.licenses`); or
+            {"noisy": ..., "clean": ...}: two folders, matched by relative path without suffix,
+            or two patterns such as "shots/*_real.png" and "shots/*_mean.png", matched by what
+            `*` stands for.
+        split: "train", "validation" or "test". Folders and pairs are divided by
+            `kdae.data.splits.held_out`, TFDS data sets by `kdae.data.splits.choose_examples`.
+        channels: 1 (grey) or 3 (RGB); pictures are converted.
+        limit: largest number of pictures; the first ones are taken.
+        min_size: smallest height and width in pixels.
+        whole: takes all of a folder or of pairs, not only the share of the split: for a folder
+            that is used for one split only.
+        data_dir: folder of TFDS; default: TFDS_DATA_DIR of the environment, else TFDS's own.
+        ram_limit: bytes to keep in memory before a temporary file is used.
+
+    Returns:
+        The pictures, in a fixed order.
 
     Raises:
-      UserError: if the source does not exist, cannot be had, or has no usable picture.
+        UserError: the source does not exist, cannot be downloaded, or has no usable picture.
+        ValueError: `split` or `channels` has another value.
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {SPLITS}, got {split!r}")
@@ -221,7 +224,7 @@ def _matching(
 def _tfds(
     source: str, split: str, data_dir: str | os.PathLike[str] | None
 ) -> tuple[Iterator[_Candidate], str]:
-    # Here because importing TFDS takes seconds, which a folder does not need.
+    # Imported here, as it takes seconds and a folder does not need it.
     from kdae.data import tfds as tfds_source
 
     name = source.removeprefix(TFDS_PREFIX)
@@ -231,8 +234,8 @@ def _tfds(
         builder = prepared_builder(data_dir)
     else:
         builder = tfds_source.find_builder(name, data_dir)
-    records = tfds_source.read_records(builder, split)
-    return (_Candidate(r.name, r.license, r.pixels) for r in records), source
+    entries = tfds_source.read_entries(builder, split)
+    return (_Candidate(entry.name, entry.license, entry.pixels) for entry in entries), source
 
 
 def _read_all(
@@ -246,7 +249,7 @@ def _read_all(
         except UserError as error:
             return error
 
-    # A few at a time: decoded pictures are large, and must not pile up.
+    # A few at a time, as decoded pictures are large and must not pile up.
     workers = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(groups), workers):
@@ -259,7 +262,7 @@ def _read_all(
 
 
 def _report(problems: list[str], used: int, label: str) -> None:
-    """Warns of the pictures skipped; raises if none is left."""
+    """Warns about the pictures skipped, and raises a `UserError` if none is left."""
     shown = "; ".join(problems[:_SHOWN])
     if len(problems) > _SHOWN:
         shown += f"; and {len(problems) - _SHOWN} more"

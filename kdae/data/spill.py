@@ -7,15 +7,19 @@ import numpy as np
 
 from kdae.errors import UserError
 
-RAM_LIMIT = 2 << 30
+RAM_LIMIT = 2 << 30  # bytes
 _ALIGNMENT = 16  # bytes: enough for any dtype
 
 
 class Store:
-    """Takes arrays one by one and gives them all back, read-only, at the end.
+    """Takes arrays one by one and returns them all, read-only, at the end.
 
-    The file has no name and goes away with the last array. All arrays in it share one
-    mapping: one each would use up the open files a process may have.
+    The temporary file has no name and disappears with the last array. All arrays in it share
+    one mapping, as a mapping for each would use up the open files that a process may have.
+
+    Args:
+        ram_limit: bytes to keep in memory; all arrays after the first that does not fit go to
+            the file.
     """
 
     def __init__(self, ram_limit: int) -> None:
@@ -24,10 +28,10 @@ class Store:
         self._entries: list[np.ndarray | tuple[int, tuple[int, ...], np.dtype]] = []
 
     def add(self, array: np.ndarray) -> None:
-        """Takes an array.
+        """Takes an array of any shape and type.
 
         Raises:
-          UserError: if the temporary file cannot be written.
+            UserError: the temporary file cannot be written.
         """
         if array.nbytes <= self._room:
             self._room -= array.nbytes
@@ -50,7 +54,7 @@ class Store:
             ) from error
 
     def arrays(self) -> list[np.ndarray]:
-        """All arrays in the order they came; nothing may be added afterwards."""
+        """Returns all arrays in the order of `add`, which must not be called afterwards."""
         if self._file is None:
             return [entry for entry in self._entries if isinstance(entry, np.ndarray)]
         with self._file:  # the mapping holds the file open for itself

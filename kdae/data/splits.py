@@ -1,4 +1,4 @@
-"""Which pictures train, validate and test, where a set does not say it itself."""
+"""Divides pictures into those to train, to validate and to test, where a set does not."""
 
 import logging
 from collections.abc import Sequence
@@ -6,22 +6,25 @@ from typing import TypeVar
 
 SPLITS = ("train", "validation", "test")
 
-# What data sets call the split that validates.
+# Names that data sets have for the validation split.
 _VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
 def held_out(names: Sequence[_T], split: str) -> list[_T]:
-    """Divides a set without splits of its own by position: the same share every time.
+    """Chooses the part of a set without splits of its own, by position.
 
-    Of every ten, the fifth is for test, the tenth for validation, the others to train. Of
-    fewer than ten the last is for validation and test, the others to train; a single one
-    serves as all three, with a warning.
+    Of every ten, the fifth is for test, the tenth for validation, and the others are to train.
+    Of fewer than ten the last is for both validation and test. A single one serves as all
+    three, with a warning.
 
     Args:
-      names: in a fixed order (sorted).
-      split: "train", "validation" or "test".
+        names: the whole set, in a fixed order such as sorted.
+        split: "train", "validation" or "test".
+
+    Returns:
+        The names in this split, in the same order.
     """
     if len(names) == 1:
         _logger.warning("warning: only one picture: it is used to train, validate and test")
@@ -35,15 +38,15 @@ def held_out(names: Sequence[_T], split: str) -> list[_T]:
 def choose_examples(sizes: dict[str, int], split: str) -> tuple[str, list[int]]:
     """Finds the examples of a data set that make up a split.
 
-    A data set with only one of validation and test gives its even examples to validate
-    and its odd ones to test; one with neither is divided by `held_out`.
+    Where a data set has only one of validation and test, its even examples are for validation
+    and its odd ones for test. One with neither is divided by `held_out`.
 
     Args:
-      sizes: number of examples of each of the data set's own splits.
-      split: "train", "validation" or "test".
+        sizes: number of examples of each of the data set's own splits.
+        split: "train", "validation" or "test".
 
     Returns:
-      The data set's own split, and the positions in it.
+        The name of the data set's own split, and the positions in it.
     """
     test = "test" if "test" in sizes else None
     validation = next((name for name in _VALIDATION_NAMES if name in sizes), None)

@@ -1,4 +1,4 @@
-"""Reads pictures from TensorFlow Datasets, without ever waiting for a network in vain."""
+"""Reads pictures from TensorFlow Datasets, and never waits for a network that is not there."""
 
 import contextlib
 import logging
@@ -25,8 +25,8 @@ _NETWORK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Record:
-    """One picture of a data set: `pixels` is uint8 or uint16 [H, W, 1 or 3]."""
+class Entry:
+    """One picture of a data set: `pixels` is uint8 or uint16 `[H, W, 1 or 3]`."""
 
     name: str
     license: str
@@ -34,18 +34,18 @@ class Record:
 
 
 def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
-    """Finds a data set by name and prepares it, if need be by downloading it.
+    """Finds a data set by name, and downloads and prepares it if it is not there.
 
     Args:
-      name: as for `tfds.load`: "div2k", "imagenette/320px", "dtd:3.0.1".
-      data_dir: where data sets are; default: TFDS_DATA_DIR, else TFDS's own.
+        name: as for `tfds.load`: "div2k", "imagenette/320px", "dtd:3.0.1".
+        data_dir: folder of TFDS; default: TFDS_DATA_DIR of the environment, else TFDS's own.
 
     Returns:
-      A `tfds.core.DatasetBuilder` whose data is there.
+        A `tfds.core.DatasetBuilder` whose data is prepared.
 
     Raises:
-      UserError: within seconds, if there is no such data set, or it is not prepared and
-        there is no network; later, if its download fails.
+        UserError: there is no such data set, or it is not prepared and there is no network
+            (both are found out within seconds), or its download fails.
     """
     import tensorflow_datasets as tfds  # takes seconds to import
 
@@ -53,7 +53,7 @@ def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
         raise UserError(f"data set tfds:{name}: expected tfds:NAME, NAME as for tfds.load")
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or tfds.core.constants.DATA_DIR
     base = re.split(r"[/:]", name)[0]
-    # TFDS looks for names it does not know on the network, for minutes.
+    # TFDS would look for unknown names on the network, for minutes.
     known = set(tfds.list_builders(with_community_datasets=False))
     try:
         with quiet_tfds():
@@ -77,22 +77,26 @@ def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     try:
         builder.download_and_prepare()
     except Exception as error:
-        # A download ends in whatever its builder, the network and the disk raise.
+        # Any exception: those of the data set's own code, of the network and of the disk.
         raise UserError(
             f"data set tfds:{name} cannot be prepared: {_first_line(error)}"
         ) from error
     return builder
 
 
-def read_records(builder: Any, split: str) -> Iterator[Record]:
-    """Reads the pictures of "train", "validation" or "test", in a fixed order.
+def read_entries(builder: Any, split: str) -> Iterator[Entry]:
+    """Reads the pictures of a split, in a fixed order.
 
     Args:
-      builder: from `find_builder`.
-      split: see `kdae.data.splits.choose_examples` for data sets without all three.
+        builder: from `find_builder`.
+        split: "train", "validation" or "test"; for data sets without all three see
+            `kdae.data.splits.choose_examples`.
+
+    Yields:
+        The pictures, with name and licence.
 
     Raises:
-      UserError: if the data set has no 8-bit or 16-bit pictures, or they cannot be read.
+        UserError: the data set has no 8-bit or 16-bit pictures, or they cannot be read.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds
@@ -116,7 +120,7 @@ def read_records(builder: Any, split: str) -> Iterator[Record]:
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
         examples = examples.enumerate().filter(lambda place, _: mask[place])
-        # Decoded after the choice, so that only what is used is decoded.
+        # Filtered first, so that only the chosen pictures are decoded.
         examples = examples.map(
             lambda place, example: (
                 place,
@@ -129,7 +133,7 @@ def read_records(builder: Any, split: str) -> Iterator[Record]:
         for place, example in examples.as_numpy_iterator():
             found = [example[key].decode() for key in texts if key != "license"]
             pixels = example[image]
-            yield Record(
+            yield Entry(
                 name=found[0] if found else f"{builder.name} {own_split} {place}",
                 license=example["license"].decode() if "license" in texts else general,
                 pixels=pixels if pixels.shape[-1] in (1, 3) else pixels[..., :3],
@@ -140,7 +144,7 @@ def read_records(builder: Any, split: str) -> Iterator[Record]:
 
 @contextlib.contextmanager
 def quiet_tfds() -> Iterator[None]:
-    """Keeps TFDS's warnings about itself off the terminal."""
+    """Hides the warnings that TFDS prints about itself."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -151,7 +155,7 @@ def quiet_tfds() -> Iterator[None]:
 
 
 def has_network() -> bool:
-    """Tells within seconds whether a download can be tried at all."""
+    """Tells within 5 s whether the host of TFDS, or the proxy before it, can be reached."""
     host, port = _NETWORK_HOST
     proxy = urllib.request.getproxies().get("https")
     if proxy:
@@ -166,7 +170,7 @@ def has_network() -> bool:
             return
         reached.set()
 
-    # In a thread of its own, as the name look-up has no time limit.
+    # In a thread, as a look-up of a host's name has no time limit.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(_NETWORK_SECONDS)

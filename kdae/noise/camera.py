@@ -12,8 +12,8 @@ sharpness and its artefacts are already in it. Only the noise is sent through th
 5. the camera's own denoising: a blur of the noise, in colour wider than in brightness;
 6. JPEG compression, its blocks at any phase, since pictures are cropped.
 
-In step 4 noise ``n`` on light ``y`` becomes ``(F(y + n) - F(y - n)) / 2``. The curve ``F``
-bends and clips, so the mean of ``F(y + n) - F(y)`` is above 0 in dark areas, and a denoiser
+In step 4 noise `n` on light `y` becomes `(F(y + n) - F(y - n)) / 2`. The curve `F`
+bends and clips, so the mean of `F(y + n) - F(y)` is above 0 in dark areas, and a denoiser
 trained on that would darken them. The odd part has a mean of 0: until quantization clips,
 the clean image is the mean of its noisy ones.
 """
@@ -50,18 +50,18 @@ def camera(
     jpeg: Annotated[Level | None, Limits(1, 100, whole=True, none=True)] = (75, 100),
     jpeg_probability: Annotated[float, Limits(0, 1, ranged=False)] = 0.8,
 ) -> tf.Tensor:
-    """Add the noise of a camera; the picture itself stays as it is.
+    """Adds the noise of a camera; the picture itself stays as it is.
 
-    ``shot`` and ``read`` are drawn log-uniformly and rise together, as they do with the ISO
-    setting (``read`` is off by up to a tenth of its range). All others are drawn uniformly.
+    `shot` and `read` are drawn log-uniformly and rise together, as they do with the ISO
+    setting (`read` is off by up to a tenth of its range). All others are drawn uniformly.
     The default ranges of the two span those of Brooks et al., Unprocessing Images for
     Learned Raw Denoising, 2019.
 
     A grey image is treated as a grey scene shot in colour and turned to grey (Rec. 601).
 
     Args:
-        image: float32 ``[H, W, C]`` in [0, 1], sRGB curve, C 1 or 3, H and W at least 16.
-        seed: integer tensor ``[2]``.
+        image: float32 `[H, W, C]` in [0, 1], sRGB curve, C 1 or 3, H and W at least 16.
+        seed: integer tensor `[2]`.
         shot: variance of the shot noise where the sensor is at white, its signal 1 (1e-4:
             low ISO; 1.2e-2: as high as phones go); in proportion to the signal elsewhere.
         read: variance of the read noise, same scale.
@@ -75,7 +75,7 @@ def camera(
         jpeg_probability: how often a picture is compressed.
 
     Returns:
-        float32 ``[H, W, C]``; in [0, 1] if compressed, otherwise not clipped.
+        float32 `[H, W, C]`; in [0, 1] if compressed, otherwise not clipped.
 
     Raises:
         ValueError: the image has neither 1 nor 3 channels.
@@ -110,13 +110,13 @@ def camera(
 
 
 def to_linear(image: tf.Tensor) -> tf.Tensor:
-    """Undo the sRGB curve (IEC 61966-2-1): display values to linear light, any shape."""
+    """Undoes the sRGB curve (IEC 61966-2-1): display values to linear light, any shape."""
     power = _power((tf.maximum(image, 0.04045) + 0.055) * (1 / 1.055), 2.4)
     return tf.where(image <= 0.04045, image * (1 / 12.92), power)
 
 
 def from_linear(light: tf.Tensor) -> tf.Tensor:
-    """Apply the sRGB curve (IEC 61966-2-1): linear light to display values, any shape."""
+    """Applies the sRGB curve (IEC 61966-2-1): linear light to display values, any shape."""
     power = 1.055 * _power(tf.maximum(light, 0.0031308), 1 / 2.4) - 0.055
     return tf.where(light <= 0.0031308, light * 12.92, power)
 
@@ -127,18 +127,18 @@ def _power(base: tf.Tensor, exponent: float) -> tf.Tensor:
 
 
 def _develop(light: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
-    """Clip linear light as the sensor does, apply the sRGB curve and the tone curve.
+    """Clips linear light as the sensor does, apply the sRGB curve and the tone curve.
 
-    The tone curve is ``(1 - t) x + t (3 x^2 - 2 x^3)``, written around mid-grey.
+    The tone curve is `(1 - t) x + t (3 x^2 - 2 x^3)`, written around mid-grey.
     """
     middle = from_linear(tf.clip_by_value(light, 0.0, 1.0)) - 0.5
     return 0.5 + middle * ((1.0 + 0.5 * tone) - (2.0 * tone) * tf.square(middle))
 
 
 def _undevelop(image: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
-    """Invert :func:`_develop` on [0, 1]; ``tone`` must be above 0.
+    """Inverts `_develop` on [0, 1]; `tone` must be above 0.
 
-    Viete's solution of the cubic: ``sin 3a = 3 sin a - 4 sin^3 a``.
+    Viete's solution of the cubic: `sin 3a = 3 sin a - 4 sin^3 a`.
     """
     radius = 2.0 * tf.sqrt((1.0 + 0.5 * tone) / (6.0 * tone))
     scale = 2.0 / (tone * radius * radius * radius)
@@ -148,7 +148,7 @@ def _undevelop(image: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
 
 
 def _saturate(image: tf.Tensor, amount: tf.Tensor | float) -> tf.Tensor:
-    """Scale the differences from brightness; ``1 / amount`` undoes ``amount``."""
+    """Scales the differences from brightness; `1 / amount` undoes `amount`."""
     grey = np.tile(LUMA[:, np.newaxis], [1, 3])
     return tf.tensordot(image, grey + amount * (np.eye(3, dtype=np.float32) - grey), 1)
 
@@ -156,15 +156,15 @@ def _saturate(image: tf.Tensor, amount: tf.Tensor | float) -> tf.Tensor:
 def _mosaic(
     image: tf.Tensor, down: tf.Tensor, right: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Keep what a Bayer sensor sees, with a margin for :func:`_demosaic`.
+    """Keeps what a Bayer sensor sees, with a margin for `_demosaic`.
 
     Args:
-        image: ``[H, W, 3]``.
+        image: `[H, W, 3]`.
         down: in [0, 1); which of two phases the mosaic starts with.
         right: the same for columns.
 
     Returns:
-        cells of 2x2 pixels, ``[h, w, 4]``; row and column of the image's first pixel in the
+        cells of 2x2 pixels, `[h, w, 4]`; row and column of the image's first pixel in the
         demosaicked picture.
     """
     top, left = tf.cast(down * 2.0, tf.int32), tf.cast(right * 2.0, tf.int32)
@@ -180,7 +180,7 @@ def _demosaic_filters() -> np.ndarray:
     """Filters from a 3x3 neighbourhood of cells to the middle one's four RGB pixels.
 
     Returns:
-        ``[2, 3, 3, 4, 12]``: bilinear, and Malvar, He and Cutler, High-quality Linear
+        `[2, 3, 3, 4, 12]`: bilinear, and Malvar, He and Cutler, High-quality Linear
         Interpolation for Demosaicing of Bayer-patterned Color Images, 2004.
     """
     middle, sides, corners, far_sides = np.zeros((4, 5, 5), np.float32)
@@ -214,7 +214,7 @@ _BILINEAR, _MALVAR = _demosaic_filters()
 
 
 def _demosaic(cells: tf.Tensor, detail: tf.Tensor | float) -> tf.Tensor:
-    """Interpolate ``[h, w, 4]`` to ``[2h - 4, 2w - 4, 3]``; ``detail`` 0 bilinear, 1 Malvar."""
+    """Interpolates `[h, w, 4]` to `[2h - 4, 2w - 4, 3]`; `detail` 0 bilinear, 1 Malvar."""
     filters = _BILINEAR + detail * (_MALVAR - _BILINEAR)
     pixels = tf.nn.conv2d(cells[tf.newaxis], filters, 1, "VALID")
     return tf.nn.depth_to_space(pixels, 2)[0]
@@ -223,7 +223,7 @@ def _demosaic(cells: tf.Tensor, detail: tf.Tensor | float) -> tf.Tensor:
 def _smooth(
     noise: tf.Tensor, brightness: tf.Tensor | float, colour: tf.Tensor | float
 ) -> tf.Tensor:
-    """Blur the brightness and the colour of ``[H, W, 3]`` by Gaussians, sigma in pixels."""
+    """Blurs the brightness and the colour of `[H, W, 3]` by Gaussians, sigma in pixels."""
     sigmas = tf.maximum(tf.stack([brightness, colour, colour]), 1e-3)  # 1e-3: no blur
     sharpness = (-0.5 / tf.square(sigmas))[:, tf.newaxis, tf.newaxis]
 
@@ -242,7 +242,7 @@ def _smooth(
 def _jpeg(
     image: tf.Tensor, quality: tf.Tensor | float, down: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:
-    """Compress and decompress; ``down`` and ``right`` in [0, 1) shift the block grid."""
+    """Compresses and decompress; `down` and `right` in [0, 1) shift the block grid."""
     top, left = tf.cast(down * _JPEG_BLOCK, tf.int32), tf.cast(right * _JPEG_BLOCK, tf.int32)
     padded = tf.pad(image, [[top, 0], [left, 0], [0, 0]], "SYMMETRIC")
     pixels = tf.cast(tf.round(tf.clip_by_value(padded, 0.0, 1.0) * 255.0), tf.uint8)

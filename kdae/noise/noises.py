@@ -1,11 +1,11 @@
-"""Noise: pure functions ``(image, seed, **parameters) -> image``, and specs that name them.
+"""Noise: pure functions `(image, seed, **parameters) -> image`, and specs that name them.
 
-``image`` is float32 ``[H, W, C]`` in [0, 1], ``seed`` an integer tensor ``[2]``. The same
-image and seed give the same bits, eagerly and inside ``tf.data``. What comes out is not
-clipped. A parameter is a number or a range ``[lo, hi]``, from which each picture draws.
+`image` is float32 `[H, W, C]` in [0, 1], `seed` an integer tensor `[2]`. The same
+image and seed give the same bits, eagerly and inside `tf.data`. What comes out is not
+clipped. A parameter is a number or a range `[lo, hi]`, from which each picture draws.
 
 To add a noise, write the function, state each parameter's
-:class:`~kdae.noise.parameters.Limits`, add a row to :data:`NOISES`.
+`Limits`, add a row to `NOISES`.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from kdae.noise.parameters import Limits
 
 
 def identity(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Leave the image as it is; one of the options of a ``choice``."""
+    """Leaves the image as it is; one of the options of a `choice`."""
     del seed
     return image
 
@@ -29,11 +29,11 @@ def identity(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def gaussian(
     image: tf.Tensor, seed: tf.Tensor, sigma: Annotated[Level, Limits(0, 255)]
 ) -> tf.Tensor:
-    """Add white Gaussian noise.
+    """Adds white Gaussian noise.
 
     Args:
-        image: float32 ``[H, W, C]`` in [0, 1].
-        seed: integer tensor ``[2]``.
+        image: float32 `[H, W, C]` in [0, 1].
+        seed: integer tensor `[2]`.
         sigma: standard deviation on the 0-255 scale; a range is drawn from uniformly.
     """
     return image + _deviation(seed, sigma) * normal(seed, tf.shape(image))
@@ -42,11 +42,11 @@ def gaussian(
 def speckle(
     image: tf.Tensor, seed: tf.Tensor, sigma: Annotated[Level, Limits(0, 255)]
 ) -> tf.Tensor:
-    """Multiply by ``1 + n``, ``n`` white Gaussian noise: the brighter, the noisier.
+    """Multiplies by `1 + n`, `n` white Gaussian noise: the brighter, the noisier.
 
     Args:
-        image: float32 ``[H, W, C]`` in [0, 1].
-        seed: integer tensor ``[2]``.
+        image: float32 `[H, W, C]` in [0, 1].
+        seed: integer tensor `[2]`.
         sigma: standard deviation at white, on the 0-255 scale; a range is drawn from
             uniformly.
     """
@@ -56,11 +56,11 @@ def speckle(
 def poisson(
     image: tf.Tensor, seed: tf.Tensor, peak: Annotated[Level, Limits(0.01, 1e6, log=True)]
 ) -> tf.Tensor:
-    """Count photons: ``Poisson(image * peak) / peak``, of variance ``image / peak``.
+    """Counts photons: `Poisson(image * peak) / peak`, of variance `image / peak`.
 
     Args:
-        image: float32 ``[H, W, C]`` in [0, 1]; negative values count no photons.
-        seed: integer tensor ``[2]``.
+        image: float32 `[H, W, C]` in [0, 1]; negative values count no photons.
+        seed: integer tensor `[2]`.
         peak: mean number of photons at white; a range is drawn from log-uniformly.
     """
     value_seed, noise_seed = split(seed, 2)
@@ -73,11 +73,11 @@ def poisson(
 def salt_pepper(
     image: tf.Tensor, seed: tf.Tensor, amount: Annotated[Level, Limits(0, 1)]
 ) -> tf.Tensor:
-    """Set values to 0 or 1, each half of the time; channels are hit independently.
+    """Sets values to 0 or 1, each half of the time; channels are hit independently.
 
     Args:
-        image: float32 ``[H, W, C]`` in [0, 1].
-        seed: integer tensor ``[2]``.
+        image: float32 `[H, W, C]` in [0, 1].
+        seed: integer tensor `[2]`.
         amount: share of the values hit; a range is drawn from uniformly.
     """
     value_seed, noise_seed = split(seed, 2)
@@ -88,18 +88,18 @@ def salt_pepper(
 
 
 def quantize(image: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
-    """Clip to [0, 1] and round to multiples of 1/255, as an 8-bit file does, or do not.
+    """Clips to [0, 1] and round to multiples of 1/255, as an 8-bit file does, or do not.
 
     Args:
-        image: float32 ``[H, W, C]``.
-        seed: integer tensor ``[2]``.
+        image: float32 `[H, W, C]`.
+        seed: integer tensor `[2]`.
         probability: how often a picture is quantized, 0 to 1.
 
     Returns:
-        float32 ``[H, W, C]``.
+        float32 `[H, W, C]`.
 
     Raises:
-        ValueError: ``probability`` is not from 0 to 1.
+        ValueError: `probability` is not from 0 to 1.
     """
     check_share("probability", probability)
     rounded = tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0) * (1 / 255)
@@ -118,7 +118,7 @@ NOISES: dict[str, Callable[..., tf.Tensor]] = {
 
 
 def _deviation(seed: tf.Tensor, sigma: Level) -> tf.Tensor | float:
-    """Draw sigma, in units of white."""
+    """Draws sigma, in units of white."""
     if not isinstance(sigma, Sequence):
         return sigma / 255
     # The noise itself uses the seed as given; the level, one derived from it.

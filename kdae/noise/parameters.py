@@ -1,7 +1,7 @@
 """Parameters of the noises: a number, or a range from which a picture's value is drawn.
 
-A noise says what it accepts in its signature, ``sigma: Annotated[Level, Limits(0, 255)]``;
-:func:`read_parameters` checks and converts what a config holds.
+A noise says what it accepts in its signature, `sigma: Annotated[Level, Limits(0, 255)]`;
+`read_parameters` checks and converts what a config holds.
 """
 
 import inspect
@@ -22,12 +22,12 @@ class Limits:
     Attributes:
         low: smallest value allowed.
         high: largest value allowed.
-        ranged: whether ``[lo, hi]`` is allowed beside a single number.
+        ranged: whether `[lo, hi]` is allowed beside a single number.
         whole: whether only whole numbers are allowed.
         log: whether a range is drawn from on a logarithmic scale, and so has to start
             above 0.
         words: names allowed in place of a number.
-        none: whether ``None`` (YAML ``null``) is allowed.
+        none: whether `None` (YAML `null`) is allowed.
     """
 
     low: float
@@ -39,9 +39,9 @@ class Limits:
     none: bool = False
 
     def read(self, value: object) -> Level | str | None:
-        """Return ``value`` with its numbers converted, or raise.
+        """Returns `value` with its numbers converted, or raise.
 
-        Numbers written as text are taken as numbers: YAML reads ``1e-3`` as a string.
+        Numbers written as text are taken as numbers: YAML reads `1e-3` as a string.
 
         Raises:
             ValueError: says what was expected.
@@ -58,7 +58,7 @@ class Limits:
         raise ValueError(f"expected {self.describe()}")
 
     def describe(self) -> str:
-        """Say in words what is allowed, for error messages."""
+        """Says in words what is allowed, for error messages."""
         what = "a whole number" if self.whole else "a number"
         if math.isinf(self.high):
             what += f" of at least {self.low:g}"
@@ -84,15 +84,15 @@ class Limits:
 def read_parameters(
     label: str, function: Callable[..., object], parameters: object
 ) -> dict[str, Any]:
-    """Check parameters against a noise's signature, and convert their numbers.
+    """Checks parameters against a noise's signature, and convert their numbers.
 
     Args:
         label: what messages begin with.
-        function: takes ``image``, ``seed`` and parameters annotated with limits.
+        function: takes `image`, `seed` and parameters annotated with limits.
         parameters: a mapping of parameter names to values, or None for none.
 
     Returns:
-        keyword arguments for ``function``.
+        keyword arguments for `function`.
 
     Raises:
         UserError: names the parameter, what was expected and what came.

@@ -30,7 +30,7 @@ Noise = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def chain(noises: Sequence[Noise]) -> Noise:
-    """Apply noises one after another, each with a seed of its own."""
+    """Applies noises one after another, each with a seed of its own."""
 
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         for noise, own in zip(noises, split(seed, len(noises)), strict=True):
@@ -41,7 +41,7 @@ def chain(noises: Sequence[Noise]) -> Noise:
 
 
 def choice(noises: Sequence[Noise], weights: Sequence[float] | None = None) -> Noise:
-    """Apply one of the noises, drawn with probabilities in proportion to ``weights``."""
+    """Applies one of the noises, drawn with probabilities in proportion to `weights`."""
     ends = np.cumsum(weights or np.ones(len(noises)))
     # Where each option's share of [0, 1) ends: the index is how many the draw has passed.
     # No tensor: a config is checked before the devices are set up.
@@ -58,7 +58,7 @@ def choice(noises: Sequence[Noise], weights: Sequence[float] | None = None) -> N
 
 
 def build_noise(spec: Mapping[str, Any] | Sequence[Any] | str) -> Noise:
-    """Make a function ``(image, seed) -> image`` of a spec (see the top of this module).
+    """Makes a function `(image, seed) -> image` of a spec (see the top of this module).
 
     Raises:
         UserError: names the noise, its parameter, what was expected and what came.
@@ -89,7 +89,7 @@ def build_noise(spec: Mapping[str, Any] | Sequence[Any] | str) -> Noise:
 
 
 def check_noise(spec: Mapping[str, Any] | Sequence[Any] | str) -> None:
-    """Check a spec against the signatures of the noises it names.
+    """Checks a spec against the signatures of the noises it names.
 
     Raises:
         UserError: names the noise, its parameter, what was expected and what came.

@@ -23,7 +23,7 @@ PHOTOS = pictures(
 
 def batches(steps: range, **kw: object) -> list[tuple[np.ndarray, np.ndarray]]:
     settings: dict[str, object] = {
-        "noise": NoiseConfig(), "flips": AugmentConfig(), "batch": 3, "patch": 16, "seed": 5,
+        "noise": NoiseConfig(), "augment": AugmentConfig(), "batch": 3, "patch": 16, "seed": 5,
     }  # fmt: skip
     data = kw.pop("data", PHOTOS)
     dataset = training_batches(data, steps=steps, **(settings | kw))  # type: ignore[arg-type]

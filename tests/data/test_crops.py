@@ -12,9 +12,9 @@ RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (40, 56, 3), np.uint8)
 
 
-def windows(data: Pictures, count: int, **flips: float) -> np.ndarray:
+def windows(data: Pictures, count: int, **augment: float) -> np.ndarray:
     """Windows [count, 16, 16, channels]."""
-    draw = window_drawer(data, AugmentConfig(**flips), batch=4, patch=16, seed=5, left=2)  # type: ignore[arg-type]
+    draw = window_drawer(data, AugmentConfig(**augment), batch=4, patch=16, seed=5, left=2)  # type: ignore[arg-type]
     read = window_reader(data, patch=16)
     batches = tf.data.Dataset.range(count).map(draw).batch(4).map(read)
     return np.concatenate([images.numpy() for _, images in batches])

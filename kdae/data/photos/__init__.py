@@ -27,12 +27,12 @@ MANIFEST = FOLDER / "tiles.json"
 
 
 def read_manifest() -> dict[str, Any]:
-    """Reads what is known of the tiles.
+    """Reads where the tiles come from.
 
     Returns:
-      "version": of the data set, "digest": SHA-256 of all tiles, "pictures": from name to
-      split, author, license and source, "tiles": from file name to picture, x and y (of
-      the upper left corner in pixels).
+        A dict of "version" (of the data set), "digest" (SHA-256 of all tiles), "pictures" (from
+        name to split, author, license and source) and "tiles" (from file name to picture, x and
+        y of the top left corner in pixels).
     """
     manifest: dict[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
     return manifest
@@ -90,16 +90,16 @@ class KdaePhotos(tfds.core.GeneratorBasedBuilder):
 
 
 def prepared_builder(data_dir: str | os.PathLike[str] | None = None) -> KdaePhotos:
-    """Gives the data set's builder, after making the data set if it is not there (1 s).
+    """Returns the data set's builder, and makes the data set first if needed (takes 1 s).
 
-    Several processes may do this at once. Where `data_dir` cannot be written, the data
-    set is made in a temporary folder, which goes when the process ends.
+    Several processes may do this at once. Where `data_dir` cannot be written, the data set is
+    made in a temporary folder, which is removed when the process ends.
 
     Args:
-      data_dir: where data sets are; default: TFDS_DATA_DIR, else TFDS's own.
+        data_dir: folder of TFDS; default: TFDS_DATA_DIR of the environment, else TFDS's own.
 
     Raises:
-      UserError: if there is no place to write it.
+        UserError: neither folder can be written.
     """
     root = Path(
         data_dir or os.environ.get("TFDS_DATA_DIR") or tfds.core.constants.DATA_DIR
@@ -124,12 +124,12 @@ def prepared_builder(data_dir: str | os.PathLike[str] | None = None) -> KdaePhot
 
 
 def _build(root: Path) -> None:
-    """Makes the data set under `root`, in one step as seen from other processes.
+    """Makes the data set under `root`. Other processes see all of it or nothing.
 
     Raises:
-      OSError: if it cannot be written.
+        OSError: it cannot be written.
     """
-    import tensorflow as tf  # takes seconds, which those who have the data set are spared
+    import tensorflow as tf  # takes seconds, and is needed only to make the data set
 
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".kdae_photos-", dir=root) as temporary:
@@ -152,7 +152,7 @@ def _build(root: Path) -> None:
 
 @contextlib.contextmanager
 def _without_progress() -> Iterator[None]:
-    """Keeps TFDS's banner and progress bars off the terminal."""
+    """Hides the banner and the progress bars of TFDS."""
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):

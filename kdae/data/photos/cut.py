@@ -54,10 +54,10 @@ def texture(image: np.ndarray) -> np.ndarray:
     hard edges count for more than fine structure all over.
 
     Args:
-      image: uint8 [H, W, C].
+        image: uint8 [H, W, C].
 
     Returns:
-      float [H // 16, W // 16], 0 to 24.
+        float [H // 16, W // 16], 0 to 24.
     """
     luma = to_channels(image, 1)[..., 0].astype(np.float64)
     energy = np.zeros_like(luma)
@@ -76,9 +76,9 @@ def best_tiles(picture: str, image: np.ndarray, count: int) -> list[Tile]:
     the most texture: choosing places one by one would leave gaps that hold no tile.
 
     Args:
-      picture: name of the photograph.
-      image: uint8 [H, W, C].
-      count: how many at most; fewer if there is no room or nothing to see.
+        picture: name of the photograph.
+        image: uint8 [H, W, C].
+        count: how many at most; fewer if there is no room or nothing to see.
     """
     blocks = texture(image)
     side = TILE // _BLOCK
@@ -118,8 +118,8 @@ def choose(images: dict[str, np.ndarray], budget: int) -> dict[str, list[tuple[T
     of the budget goes to the most textured ones.
 
     Args:
-      images: from "folder/name" to uint8 [H, W, 3].
-      budget: bytes of all tiles together.
+        images: from "folder/name" to uint8 [H, W, 3].
+        budget: bytes of all tiles together.
     """
     chosen: dict[str, list[tuple[Tile, bytes]]] = defaultdict(list)
     held_out = [
@@ -154,7 +154,7 @@ def write_tiles(
     """Writes the tiles and `tiles.json`; the version goes up if any tile changed.
 
     Returns:
-      What `kdae.data.photos.read_manifest` reads.
+        What `kdae.data.photos.read_manifest` reads.
     """
     files: dict[str, tuple[Tile, bytes]] = {}
     pictures: dict[str, dict[str, str]] = {}
