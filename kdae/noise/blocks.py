@@ -16,13 +16,13 @@ def blocks(
     size: Annotated[Level, Limits(1, 1000, whole=True)],
     fill: Annotated[float | str, Limits(0, 1, ranged=False, words=("mean", "noise"))] = 0.0,
 ) -> tf.Tensor:
-    """Knocks out square blocks of pixels, at places drawn uniformly; they may overlap.
+    """Knocks out square blocks of pixels at uniformly drawn places; they may overlap.
 
     Args:
         image: float32 `[H, W, C]` in [0, 1].
         seed: integer tensor `[2]`.
-        count: number of blocks; a range is drawn from once a picture.
-        size: side in pixels (at most the picture's); a range is drawn from for each block.
+        count: number of blocks; of a range each picture draws one.
+        size: side of a block in pixels, cut to the picture's; of a range each block draws one.
         fill: what a block is filled with: a value in [0, 1], `'mean'` (the picture's mean
             colour) or `'noise'` (uniform random values).
     """
@@ -49,7 +49,10 @@ def blocks(
 
 
 def _inside(place: tf.Tensor, side: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-    """Indicator `[n, length]` of n intervals of width `side`, `place` in [0, 1)."""
+    """Returns float32 `[n, length]`: 1 inside n intervals of width `side`, else 0.
+
+    `place` is where an interval lies in its room, [0, 1).
+    """
     start = tf.floor(place * (length - side + 1.0))
     at = tf.range(length)
     return tf.cast((at >= start) & (at < start + side), tf.float32)

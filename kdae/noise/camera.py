@@ -1,20 +1,21 @@
-"""Camera noise: what a phone or a camera adds to a picture on its way to a JPEG file.
+"""Camera noise: the noise that a phone or a camera adds to a picture before it is a JPEG file.
 
-The clean image is taken for what the camera would make of a noise-free scene: its
-sharpness and its artefacts are already in it. Only the noise is sent through the camera:
+The clean image is taken to be the camera's picture of a noise-free scene, with the camera's
+sharpness and artefacts. Only the noise is sent through the camera:
 
-1. the image back to what the sensor saw, undoing tone curve, sRGB curve and saturation;
-2. on each sensor pixel, which sees one colour of a Bayer mosaic, shot noise (photons) and
-   read noise (electronics), amplified by white balance, so most in red and blue;
-3. demosaicking, which correlates neighbours and channels, then saturation, which makes the
-   noise more colourful;
-4. the sRGB curve and the tone curve, clipped at black and at sensor white;
-5. the camera's own denoising: a blur of the noise, in colour wider than in brightness;
-6. JPEG compression, its blocks at any phase, since pictures are cropped.
+1. the image is turned back into what the sensor saw: tone curve, sRGB curve and saturation
+   are undone;
+2. each sensor pixel, which sees one colour of a Bayer mosaic, gets shot noise (photons) and
+   read noise (electronics); white balance amplifies it, most in red and blue;
+3. demosaicking correlates neighbours and channels, and saturation makes the noise more
+   colourful;
+4. the sRGB curve and the tone curve follow, clipped at black and at sensor white;
+5. the camera's own denoising blurs the noise, in colour more than in brightness;
+6. JPEG compresses the picture; its 16x16 blocks start anywhere, since pictures are cropped.
 
 In step 4 noise `n` on light `y` becomes `(F(y + n) - F(y - n)) / 2`. The curve `F`
 bends and clips, so the mean of `F(y + n) - F(y)` is above 0 in dark areas, and a denoiser
-trained on that would darken them. The odd part has a mean of 0: until quantization clips,
+trained on that would darken them. Its odd part has a mean of 0: unless quantization clips,
 the clean image is the mean of its noisy ones.
 """
 
@@ -31,7 +32,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in brightness, Rec. 601."""
 _TO_YCC = np.stack([LUMA, [1, 0, 0] - LUMA, [0, 0, 1] - LUMA], -1).astype(np.float32)
 _TO_RGB = np.linalg.inv(_TO_YCC)
-_CELL = np.array([0, 1, 1, 2])  # colours of a cell of the mosaic, RGGB, row by row
+_CELL = np.array([0, 1, 1, 2])  # the colours of a 2x2 cell of the mosaic, RGGB, row by row
 _BAYER = np.eye(3, dtype=np.float32)[:, _CELL] * np.eye(4, dtype=np.float32)[:, np.newaxis]
 _JPEG_BLOCK = 16  # pixels, with colour at half resolution
 
@@ -50,32 +51,32 @@ def camera(
     jpeg: Annotated[Level | None, Limits(1, 100, whole=True, none=True)] = (75, 100),
     jpeg_probability: Annotated[float, Limits(0, 1, ranged=False)] = 0.8,
 ) -> tf.Tensor:
-    """Adds the noise of a camera; the picture itself stays as it is.
+    """Adds the noise of a camera. The picture itself is not changed.
 
     `shot` and `read` are drawn log-uniformly and rise together, as they do with the ISO
-    setting (`read` is off by up to a tenth of its range). All others are drawn uniformly.
-    The default ranges of the two span those of Brooks et al., Unprocessing Images for
-    Learned Raw Denoising, 2019.
+    setting; `read` deviates from it by up to a tenth of its range. All others are drawn
+    uniformly. The default ranges of the two span those of Brooks et al., Unprocessing Images
+    for Learned Raw Denoising, 2019.
 
     A grey image is treated as a grey scene shot in colour and turned to grey (Rec. 601).
 
     Args:
         image: float32 `[H, W, C]` in [0, 1], sRGB curve, C 1 or 3, H and W at least 16.
         seed: integer tensor `[2]`.
-        shot: variance of the shot noise where the sensor is at white, its signal 1 (1e-4:
-            low ISO; 1.2e-2: as high as phones go); in proportion to the signal elsewhere.
-        read: variance of the read noise, same scale.
+        shot: variance of the shot noise at sensor white, where the signal is 1; elsewhere it
+            is in proportion to the signal. 1e-4 is a low ISO, 1.2e-2 the highest of phones.
+        read: variance of the read noise, on the same scale.
         red: white-balance gain of red over green.
         blue: white-balance gain of blue over green.
         saturation: colour amplification from sensor to display; 1 is none.
         tone: strength of the S-shaped tone curve: 0 none, 1 a smoothstep.
         smooth: standard deviation, in pixels, of the blur of noise in brightness.
-        smooth_colour: the same in colour.
-        jpeg: quality of the JPEG compression; None for none.
-        jpeg_probability: how often a picture is compressed.
+        smooth_colour: the same for noise in colour.
+        jpeg: quality of the JPEG compression, 1 to 100; None for no compression.
+        jpeg_probability: probability that a picture is compressed.
 
     Returns:
-        float32 `[H, W, C]`; in [0, 1] if compressed, otherwise not clipped.
+        Float32 `[H, W, C]`; in [0, 1] if compressed, otherwise not clipped.
 
     Raises:
         ValueError: the image has neither 1 nor 3 channels.
@@ -122,12 +123,12 @@ def from_linear(light: tf.Tensor) -> tf.Tensor:
 
 
 def _power(base: tf.Tensor, exponent: float) -> tf.Tensor:
-    # Of a positive base; several times as fast as tf.pow.
+    # For a positive base; several times faster than tf.pow.
     return tf.exp(exponent * tf.math.log(base))
 
 
 def _develop(light: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
-    """Clips linear light as the sensor does, apply the sRGB curve and the tone curve.
+    """Clips linear light as the sensor does, and applies the sRGB curve and the tone curve.
 
     The tone curve is `(1 - t) x + t (3 x^2 - 2 x^3)`, written around mid-grey.
     """
@@ -156,20 +157,20 @@ def _saturate(image: tf.Tensor, amount: tf.Tensor | float) -> tf.Tensor:
 def _mosaic(
     image: tf.Tensor, down: tf.Tensor, right: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Keeps what a Bayer sensor sees, with a margin for `_demosaic`.
+    """Keeps the values that a Bayer sensor sees, with a margin for `_demosaic`.
 
     Args:
         image: `[H, W, 3]`.
-        down: in [0, 1); which of two phases the mosaic starts with.
+        down: in [0, 1); below 0.5 the mosaic starts with its first row, else with its second.
         right: the same for columns.
 
     Returns:
-        cells of 2x2 pixels, `[h, w, 4]`; row and column of the image's first pixel in the
-        demosaicked picture.
+        Cells of 2x2 pixels, `[h, w, 4]`, and the row and column of the image's first pixel in
+        the demosaicked picture.
     """
     top, left = tf.cast(down * 2.0, tf.int32), tf.cast(right * 2.0, tf.int32)
     height, width = tf.unstack(tf.shape(image)[:2])
-    # A cell on each side for the filters' reach, rounded up to whole cells.
+    # One cell on each side, which the filters reach, rounded up to whole cells.
     pads = [[2 + top, 4 - top + height % 2], [2 + left, 4 - left + width % 2], [0, 0]]
     padded = tf.pad(image, pads, "SYMMETRIC")[tf.newaxis]
     cells = tf.nn.conv2d(padded, _BAYER.reshape(2, 2, 3, 4), 2, "VALID")[0]
@@ -177,10 +178,10 @@ def _mosaic(
 
 
 def _demosaic_filters() -> np.ndarray:
-    """Filters from a 3x3 neighbourhood of cells to the middle one's four RGB pixels.
+    """Makes filters from 3x3 cells to the four RGB pixels of the middle one.
 
     Returns:
-        `[2, 3, 3, 4, 12]`: bilinear, and Malvar, He and Cutler, High-quality Linear
+        Float32 `[2, 3, 3, 4, 12]`: bilinear, and Malvar, He and Cutler, High-quality Linear
         Interpolation for Demosaicing of Bayer-patterned Color Images, 2004.
     """
     middle, sides, corners, far_sides = np.zeros((4, 5, 5), np.float32)
@@ -190,8 +191,8 @@ def _demosaic_filters() -> np.ndarray:
     far_sides[2, [0, 4]] = 1
     cross, far = sides + sides.T, far_sides + far_sides.T
     beside = 5 * middle + 4 * sides - corners - far_sides + 0.5 * far_sides.T
-    # What estimates a pixel's colour: itself; green at red or blue; a colour to be found
-    # to the left and right; above and below; at the corners.
+    # How a pixel's colour is estimated: it is the pixel's own; green at red or blue; a colour
+    # of the pixels to the left and right; of those above and below; of those at the corners.
     bilinear = [8 * middle, 2 * cross, 4 * sides, 4 * sides.T, 2 * corners]
     malvar = [
         8 * middle,
@@ -228,7 +229,7 @@ def _smooth(
     sharpness = (-0.5 / tf.square(sigmas))[:, tf.newaxis, tf.newaxis]
 
     def blur(length: tf.Tensor) -> tf.Tensor:
-        # As a matrix: on patches two products are much faster than depthwise convolutions.
+        # As a matrix, since on patches two products are much faster than convolutions.
         at = tf.range(length, dtype=tf.float32)
         weights = tf.exp(sharpness * tf.square(at[:, tf.newaxis] - at))
         return weights * (1.0 / tf.reduce_sum(weights, -1, keepdims=True))
@@ -242,7 +243,7 @@ def _smooth(
 def _jpeg(
     image: tf.Tensor, quality: tf.Tensor | float, down: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:
-    """Compresses and decompress; `down` and `right` in [0, 1) shift the block grid."""
+    """Compresses and decompresses; `down` and `right` in [0, 1) shift the grid of blocks."""
     top, left = tf.cast(down * _JPEG_BLOCK, tf.int32), tf.cast(right * _JPEG_BLOCK, tf.int32)
     padded = tf.pad(image, [[top, 0], [left, 0], [0, 0]], "SYMMETRIC")
     pixels = tf.cast(tf.round(tf.clip_by_value(padded, 0.0, 1.0) * 255.0), tf.uint8)

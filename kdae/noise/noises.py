@@ -1,8 +1,9 @@
-"""Noise: pure functions `(image, seed, **parameters) -> image`, and specs that name them.
+"""Noise: pure functions `(image, seed, **parameters) -> image`, and their names in specs.
 
 `image` is float32 `[H, W, C]` in [0, 1], `seed` an integer tensor `[2]`. The same
-image and seed give the same bits, eagerly and inside `tf.data`. What comes out is not
-clipped. A parameter is a number or a range `[lo, hi]`, from which each picture draws.
+image and seed give the same bits, eagerly and inside `tf.data`. The result has the same shape
+and type and is not clipped. A parameter is a number or a range `[lo, hi]`, from which each
+picture draws.
 
 To add a noise, write the function, state each parameter's
 `Limits`, add a row to `NOISES`.
@@ -21,7 +22,7 @@ from kdae.noise.parameters import Limits
 
 
 def identity(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Leaves the image as it is; one of the options of a `choice`."""
+    """Returns the image as it is, so that a `choice` can leave some pictures clean."""
     del seed
     return image
 
@@ -42,7 +43,7 @@ def gaussian(
 def speckle(
     image: tf.Tensor, seed: tf.Tensor, sigma: Annotated[Level, Limits(0, 255)]
 ) -> tf.Tensor:
-    """Multiplies by `1 + n`, `n` white Gaussian noise: the brighter, the noisier.
+    """Multiplies by `1 + n`, where `n` is white Gaussian noise: bright areas are noisier.
 
     Args:
         image: float32 `[H, W, C]` in [0, 1].
@@ -56,10 +57,12 @@ def speckle(
 def poisson(
     image: tf.Tensor, seed: tf.Tensor, peak: Annotated[Level, Limits(0.01, 1e6, log=True)]
 ) -> tf.Tensor:
-    """Counts photons: `Poisson(image * peak) / peak`, of variance `image / peak`.
+    """Replaces the image by counts of photons: `Poisson(image * peak) / peak`.
+
+    The variance is `image / peak`.
 
     Args:
-        image: float32 `[H, W, C]` in [0, 1]; negative values count no photons.
+        image: float32 `[H, W, C]` in [0, 1]; where it is negative there are no photons.
         seed: integer tensor `[2]`.
         peak: mean number of photons at white; a range is drawn from log-uniformly.
     """
@@ -73,12 +76,12 @@ def poisson(
 def salt_pepper(
     image: tf.Tensor, seed: tf.Tensor, amount: Annotated[Level, Limits(0, 1)]
 ) -> tf.Tensor:
-    """Sets values to 0 or 1, each half of the time; channels are hit independently.
+    """Sets random values to 0 or 1, with even odds; each channel is drawn independently.
 
     Args:
         image: float32 `[H, W, C]` in [0, 1].
         seed: integer tensor `[2]`.
-        amount: share of the values hit; a range is drawn from uniformly.
+        amount: share of the values that are set, 0 to 1; a range is drawn from uniformly.
     """
     value_seed, noise_seed = split(seed, 2)
     share = pick(amount, uniform(value_seed, []))
@@ -88,18 +91,18 @@ def salt_pepper(
 
 
 def quantize(image: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
-    """Clips to [0, 1] and round to multiples of 1/255, as an 8-bit file does, or do not.
+    """Clips some pictures to [0, 1] and rounds them to multiples of 1/255, as 8-bit files do.
 
     Args:
         image: float32 `[H, W, C]`.
         seed: integer tensor `[2]`.
-        probability: how often a picture is quantized, 0 to 1.
+        probability: probability that a picture is quantized, 0 to 1.
 
     Returns:
-        float32 `[H, W, C]`.
+        Float32 `[H, W, C]`.
 
     Raises:
-        ValueError: `probability` is not from 0 to 1.
+        UserError: `probability` is not from 0 to 1.
     """
     check_share("probability", probability)
     rounded = tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0) * (1 / 255)
@@ -118,9 +121,9 @@ NOISES: dict[str, Callable[..., tf.Tensor]] = {
 
 
 def _deviation(seed: tf.Tensor, sigma: Level) -> tf.Tensor | float:
-    """Draws sigma, in units of white."""
+    """Draws sigma and converts it to the scale of the image, on which white is 1."""
     if not isinstance(sigma, Sequence):
         return sigma / 255
-    # The noise itself uses the seed as given; the level, one derived from it.
+    # The noise itself uses the seed as given, and sigma one that is derived from it.
     (own,) = split(seed, 1)
     return pick((sigma[0] / 255, sigma[1] / 255), uniform(own, []))

@@ -39,9 +39,9 @@ class Limits:
     none: bool = False
 
     def read(self, value: object) -> Level | str | None:
-        """Returns `value` with its numbers converted, or raise.
+        """Returns `value` with its numbers converted to float.
 
-        Numbers written as text are taken as numbers: YAML reads `1e-3` as a string.
+        Numbers written as text are accepted, because YAML 1.1 reads `1e-3` as text.
 
         Raises:
             ValueError: says what was expected.
@@ -84,15 +84,15 @@ class Limits:
 def read_parameters(
     label: str, function: Callable[..., object], parameters: object
 ) -> dict[str, Any]:
-    """Checks parameters against a noise's signature, and convert their numbers.
+    """Checks parameters against the signature of a noise, and converts their numbers.
 
     Args:
-        label: what messages begin with.
+        label: beginning of error messages.
         function: takes `image`, `seed` and parameters annotated with limits.
         parameters: a mapping of parameter names to values, or None for none.
 
     Returns:
-        keyword arguments for `function`.
+        Keyword arguments for `function`.
 
     Raises:
         UserError: names the parameter, what was expected and what came.
@@ -122,7 +122,7 @@ def read_parameters(
 
 
 def _number(value: object) -> float:
-    # NaN fails every comparison, so what is not a number fails the limits.
+    # NaN fails every comparison, so anything that is no number is outside the limits.
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return math.nan
     try:

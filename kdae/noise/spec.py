@@ -1,4 +1,4 @@
-"""Specs of noise, as written in a config: what they mean, and a function made of one.
+"""Specs of noise, as written in a config, and the functions made of them.
 
 A spec is a dict with one key::
 
@@ -43,8 +43,9 @@ def chain(noises: Sequence[Noise]) -> Noise:
 def choice(noises: Sequence[Noise], weights: Sequence[float] | None = None) -> Noise:
     """Applies one of the noises, drawn with probabilities in proportion to `weights`."""
     ends = np.cumsum(weights or np.ones(len(noises)))
-    # Where each option's share of [0, 1) ends: the index is how many the draw has passed.
-    # No tensor: a config is checked before the devices are set up.
+    # Where the share of each option in [0, 1) ends. The index of the option chosen is the
+    # number of ends below the draw. No tensor, as configs are checked before the devices are
+    # set up.
     shares = (ends[:-1] / ends[-1]).astype(np.float32)
 
     def apply(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -58,7 +59,7 @@ def choice(noises: Sequence[Noise], weights: Sequence[float] | None = None) -> N
 
 
 def build_noise(spec: Mapping[str, Any] | Sequence[Any] | str) -> Noise:
-    """Makes a function `(image, seed) -> image` of a spec (see the top of this module).
+    """Makes a function `(image, seed) -> image` of a spec; see this module's docstring.
 
     Raises:
         UserError: names the noise, its parameter, what was expected and what came.
@@ -84,7 +85,7 @@ def build_noise(spec: Mapping[str, Any] | Sequence[Any] | str) -> Noise:
         raise UserError(f"noise: unknown noise {name!r}{did_you_mean(name, known)}")
     function = NOISES[name]
     values = read_parameters(f"noise {name}", function, parameters)
-    # Nothing here needs AutoGraph, which takes seconds to translate the source.
+    # The noises need no AutoGraph, which would take seconds to translate their source.
     return tf.autograph.experimental.do_not_convert(functools.partial(function, **values))
 
 

@@ -16,15 +16,27 @@ from kdae.errors import run_main
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m kdae.train", description=__doc__)
-    parser.add_argument("--config", metavar="FILE", help="a YAML diff over the defaults")
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", default=[], help="e.g. train.steps=100"
+        "--config", metavar="FILE", help="settings in YAML that differ from the defaults"
     )
-    parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/CONFIG)")
-    parser.add_argument("--resume", action="store_true", help="go on where a run stopped")
-    parser.add_argument("--summary", action="store_true", help="print the layers and end")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="changes a setting, such as train.steps=100; may be repeated",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="run folder (default: runs/ and the name of FILE)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue a run from its last checkpoint"
+    )
+    parser.add_argument(
+        "--summary", action="store_true", help="print the table of layers and exit"
+    )
     args = parser.parse_args(argv)
-    # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
+    # Imported here, because TensorFlow takes seconds, and `run_main` has to quiet it first.
     from kdae.model import build_denoiser, format_table
     from kdae.train.config import load_config
     from kdae.train.distributed import workers_from_environment
@@ -37,14 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = Path(args.out or Path("runs") / Path(args.config or "default").stem)
     workers = workers_from_environment()
     given = config if args.config or args.set else None
-    # The other workers need not see the folder: what they are given is held against the
-    # chief's settings.
+    # The other workers need not see the folder: their arguments are compared with the chief's
+    # settings.
     if args.resume and (workers.is_chief or given is None):
         config = resumed_config(out, given)
     words = ["--config", args.config] if args.config else []
     words += [word for setting in args.set for word in ("--set", setting)]
     command = shlex.join(["python", "-m", "kdae.train", *words])
-    # A scheduler that wants its machine back, or `kill`, ends a run as Ctrl-C does.
+    # SIGTERM, which `kill` and schedulers send, ends a run as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         train(config, out, resume=args.resume, command=command, workers=workers)

@@ -1,4 +1,4 @@
-"""What a run is made of, read from YAML.
+"""The settings of a run, and how they are read from YAML.
 
 A config file is a small diff over the defaults below (`configs/default.yaml` lists them
 all). A key that does not exist or a value of the wrong type is an error, never ignored:
@@ -165,7 +165,7 @@ def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) ->
 
 
 def config_from_dict(tree: dict[str, Any]) -> Config:
-    """The inverse of `to_dict`.
+    """Makes a config of plain dicts and lists; the inverse of `to_dict`.
 
     Raises:
         UserError: names the key, what was expected and what came.
@@ -174,7 +174,11 @@ def config_from_dict(tree: dict[str, Any]) -> Config:
 
 
 def apply_setting(tree: dict[str, Any], setting: str) -> None:
-    """Puts one `key.key=value` (the value in YAML) into a tree of dicts.
+    """Puts one setting into a tree of dicts.
+
+    Args:
+        tree: is changed; missing sections are added.
+        setting: `key.key=value`, the value in YAML.
 
     Raises:
         UserError: names the setting and what is wrong with it.
@@ -195,7 +199,7 @@ def apply_setting(tree: dict[str, Any], setting: str) -> None:
 
 
 def to_dict(section: Section) -> dict[str, Any]:
-    """A config, or one section of it, as plain lists and dicts for YAML or JSON."""
+    """Returns a config, or one section of it, as plain dicts and lists for YAML or JSON."""
     return section.model_dump(mode="json")
 
 

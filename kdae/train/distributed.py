@@ -1,8 +1,8 @@
-"""Several machines that train one model: who they are, and what they tell each other.
+"""Several machines that train one model: their addresses, and what they exchange.
 
-`TF_CONFIG`, which schedulers set and TensorFlow defines, names all workers and which of them
-a process is. The first is the chief: it reads and writes the run folder, and tells the others
-what they must know, so that they need no disk in common.
+The environment variable `TF_CONFIG`, defined by TensorFlow and set by schedulers, lists all
+workers and says which of them a process is. The first is the chief. It reads and writes the
+run folder and broadcasts what the others need, so that they need no common disk.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ EXAMPLE = (
     '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
-# What a collective operation ends with when another process is gone. All else, such as too
-# little memory, is this process' own error.
+# The errors of a collective operation when another process is gone. All others, such as too
+# little memory, are this process' own.
 LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -46,8 +46,8 @@ class Workers:
     """All workers of a run, and which of them this process is.
 
     Attributes:
-        addresses: `host:port` of each, the chief first; at most one: there are no others.
-        index: the place of this process among them.
+        addresses: `host:port` of each, the chief first; empty for this process alone.
+        index: the place of this process among them, from 0.
     """
 
     addresses: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Workers:
 
     @property
     def several(self) -> bool:
-        """Whether there are others."""
+        """Whether there is more than one worker."""
         return len(self.addresses) > 1
 
     @property
@@ -64,16 +64,17 @@ class Workers:
         return self.index == 0
 
     def strategy(self) -> tf.distribute.Strategy:
-        """Joins the others, all GPUs of each or else its CPU; waits until all are there.
+        """Connects to the other workers and waits until all are there.
 
-        Must come before any other work of TensorFlow.
+        Each worker brings all its GPUs, or else its CPU. Must be called before TensorFlow does
+        anything else.
 
         Raises:
             UserError: they cannot be reached.
         """
         me = f"worker {self.index + 1} of {len(self.addresses)}, {self.addresses[self.index]}"
         print(f"{me}: waiting for the others", file=sys.stderr, flush=True)
-        # Nothing is lost yet, and TensorFlow waits where Python sees no signal.
+        # TensorFlow waits where Python sees no signal, and there is nothing to save yet.
         with _signals(signal.SIG_DFL), quiet():
             try:
                 return tf.distribute.MultiWorkerMirroredStrategy()
@@ -82,13 +83,13 @@ class Workers:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Around whatever all workers do at the same time.
+        """Surrounds a piece of work that all workers do at the same time.
 
-        Ctrl-C and SIGTERM wait until it is done, so that what this process holds is whole.
+        Ctrl-C and SIGTERM wait until it is done, so that the state of training is consistent.
 
         Raises:
-            UserError: another worker is gone; what this process holds may be half done.
-            KeyboardInterrupt: after it was done.
+            UserError: another worker is gone; the state of training may be half updated.
+            KeyboardInterrupt: raised after the work, if a signal came.
         """
         if not self.several:
             yield
@@ -108,14 +109,16 @@ class Workers:
     def told(
         self, strategy: tf.distribute.Strategy, values: Sequence[float] | np.ndarray
     ) -> np.ndarray:
-        """What the chief calls this with, on every worker; all must call it.
+        """Broadcasts the chief's values to every worker.
+
+        A collective call: all workers must make it, in the same order.
 
         Args:
             strategy: from `strategy()`.
-            values: as many on every worker; those of the others do not matter.
+            values: the same number of values on every worker; only the chief's matter.
 
         Returns:
-            float64, as long as `values`.
+            The chief's values, float64.
         """
         vector = np.asarray(values, np.float64)
         if not self.several:
@@ -136,10 +139,10 @@ class Workers:
         return result
 
     def share(self, strategy: tf.distribute.Strategy, variables: Sequence[tf.Variable]) -> None:
-        """Gives all workers the chief's values of `variables`."""
+        """Sets `variables` to the chief's values on all workers; a collective call."""
         if not self.several:
             return
-        # Every number of a model, its steps included, is one of float64 too.
+        # Float64 represents every number of a model exactly, the number of steps included.
         values = [np.asarray(variable.numpy(), np.float64) for variable in variables]
         told = self.told(strategy, np.concatenate([value.ravel() for value in values]))
         ends = np.cumsum([value.size for value in values])[:-1]
@@ -147,10 +150,14 @@ class Workers:
             variable.assign(tf.cast(part.reshape(value.shape), variable.dtype))
 
     def check_alike(self, strategy: tf.distribute.Strategy, *parts: object) -> None:
-        """Makes sure that every worker has the same `parts` as the chief, by their `repr`.
+        """Makes sure that every worker has the same `parts` as the chief; a collective call.
+
+        Args:
+            strategy: from `strategy()`.
+            parts: compared by their `repr`.
 
         Raises:
-            UserError: this worker has others.
+            UserError: the parts of this worker differ.
         """
         digest = hashlib.sha256(repr(parts).encode()).digest()
         mine = np.frombuffer(digest, np.uint32).astype(np.float64)
@@ -162,10 +169,10 @@ class Workers:
 
 
 def workers_from_environment() -> Workers:
-    """The workers that `TF_CONFIG` names; without it, this process alone.
+    """Returns the workers that `TF_CONFIG` lists; without it, this process alone.
 
     Raises:
-        UserError: it is not what TensorFlow defines, or has jobs other than workers.
+        UserError: `TF_CONFIG` is malformed, or has jobs other than workers.
     """
     text = os.environ.get(VARIABLE, "")
     if not text.strip():
@@ -193,7 +200,7 @@ def workers_from_environment() -> Workers:
 
 @contextlib.contextmanager
 def _signals(handler: object) -> Iterator[None]:
-    """Has `handler` take Ctrl-C and SIGTERM for a while."""
+    """Lets `handler` handle SIGINT (Ctrl-C) and SIGTERM for a while."""
     before = {
         number: signal.signal(number, handler)  # type: ignore[arg-type]
         for number in (signal.SIGINT, signal.SIGTERM)
@@ -206,8 +213,8 @@ def _signals(handler: object) -> Iterator[None]:
 
 
 def _first_line(error: tf.errors.OpError) -> str:
-    # Not where in the graph it arose, nor that what was under way was broken off.
+    # Without the place in the graph, and without the phrase that the operation was aborted.
     text = re.sub(r"\{\{.*?\}\}|Collective ops is aborted by:", "", error.message)
-    # A line that ends in a colon goes on with the workers it is about.
+    # After a line that ends in a colon, the next one lists the workers concerned.
     text = text.replace(":\n", ": ").strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -1,12 +1,12 @@
-"""The run folder, the only hand-off from training to everything else, while it is filled.
+"""Fills the run folder, which holds everything that training leaves to the other verbs.
 
 RUN/model.keras       the averaged weights, float32
-    model-card.json   the contract that every consumer reads
-    config.yaml       every setting, resolved
+    model-card.json   the facts about the model that every consumer reads
+    config.yaml       every setting, with the defaults
     history.csv       one row per validation
     curves.png  samples.png  checkpoints/  tensorboard/ (on request)
 
-Written by one process only, the chief where there are several workers.
+One process alone writes it; where there are several workers, it is the chief.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Record:
         config: the whole run.
         out: the run folder.
         state: what is trained.
-        pictures: trained on.
-        examples: (noisy, clean) held-out pictures, from `validation_batches`.
-        command: how to repeat the run, for the model card.
+        pictures: the pictures trained on.
+        examples: held-out (noisy, clean) pictures, from `validation_batches`.
+        command: the command that repeats the run, for the model card.
         on_validation: see `kdae.train.train`.
     """
 
@@ -86,7 +86,13 @@ class Record:
             self.save()
 
     def validate(self, step: int, data: float, penalty: float) -> None:
-        """Adds a row to the history: the terms of the loss, and the PSNR as of now."""
+        """Measures the PSNR and adds a row to the history.
+
+        Args:
+            step: the steps taken.
+            data: mean data term of the loss since the last validation.
+            penalty: mean regularization term of the loss since then.
+        """
         row: dict[str, Any] = {
             "step": step,
             "loss": f"{data:.6g}",
@@ -117,7 +123,11 @@ class Record:
             writer.writerows(self.rows)
 
     def save(self) -> None:
-        """Writes a checkpoint; the one before stays whole until this one is."""
+        """Writes a checkpoint; the one before is kept until this one is complete.
+
+        Raises:
+            UserError: it cannot be written.
+        """
         step = int(self.state.step.numpy())
         try:
             self.manager.save(checkpoint_number=step)
@@ -131,7 +141,7 @@ class Record:
             ) from error
 
     def go_back(self) -> str:
-        """Puts back the weights of the last checkpoint as the result; says which they are."""
+        """Makes the weights of the last checkpoint the result, and says which they are."""
         self.manager.checkpoint.restore(self.manager.latest_checkpoint)
         self.finish()
         return f"{self.out} holds the last good weights, of step {self.state.step.numpy()}"
@@ -145,7 +155,7 @@ class Record:
         plot_samples(self.state.averaged, self.examples, self.out / "samples.png")
 
     def clear(self) -> None:
-        """Removes the checkpoints: two thirds of the folder, of no use to a finished run."""
+        """Removes the checkpoints: two thirds of the folder, not needed after the run."""
         shutil.rmtree(self.out / CHECKPOINTS)
 
     def _card(self) -> dict[str, Any]:
@@ -156,7 +166,7 @@ class Record:
             "noise": config.validation.noise or config.noise.kind,
             "images": len(examples),
             "psnr_noisy": round(float(np.mean(noisy)), 3),
-            # Not the history's last: a run may end between two validations.
+            # Measured anew, since a run may end between two validations.
             "psnr": round(validate(self.state.averaged, examples), 3),
             "command": self.command,
         }

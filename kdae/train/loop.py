@@ -1,7 +1,7 @@
-"""The training loop: steps, validation, checkpoints, and an end that always keeps the best.
+"""The training loop: steps, validation and checkpoints.
 
-A run may be killed, interrupted, run out of disk or diverge at any moment; the folder then
-holds a whole checkpoint from which it can go on.
+A run may be killed, interrupted, run out of disk or diverge at any moment. The folder then
+holds a complete checkpoint from which it can go on.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from kdae.train.step import State, build_step
 
 
 class Diverged(UserError):
-    """The loss of a run is no longer a number."""
+    """The loss of a run has become infinite or NaN."""
 
 
 class Loop:
-    """Takes the steps of a run: one loop for one device, many devices and many machines.
+    """Takes the steps of a run, on one device, many devices or many machines.
 
     Args:
         config: the whole run.
         strategy: the devices.
         workers: the machines.
-        state: what is trained; on them.
-        pictures: to train on.
-        record: writes the folder; None where another worker does.
+        state: what is trained, on these devices.
+        pictures: the pictures to train on.
+        record: writes the run folder; None on all workers but the chief.
     """
 
     def __init__(
@@ -53,7 +53,12 @@ class Loop:
         self.state, self.pictures, self.record = state, pictures, record
 
     def go(self) -> None:
-        """Takes the remaining steps, then writes the results; on Ctrl-C writes them at once."""
+        """Takes the remaining steps and writes the results; on Ctrl-C writes them at once.
+
+        Raises:
+            UserError: the loss is no number, the disk is full, or another worker is gone.
+            KeyboardInterrupt: after everything has been saved.
+        """
         try:
             self._loop()
         except KeyboardInterrupt:
@@ -104,7 +109,7 @@ class Loop:
                 )
 
     def _step_function(self, eight_bits: bool) -> Any:
-        """How a step is taken from here on; the ranges of 8 bits are chosen once."""
+        """Returns the function that takes a step; chooses the int8 ranges once, if needed."""
         if eight_bits and not self.state.ranges.numpy().any():
             examples = validation_batches(
                 self.pictures, self.config.noise.kind, patch=self.config.validation.patch,
@@ -119,7 +124,7 @@ class Loop:
         return build_step(self.config, self.state, self.strategy, eight_bits=eight_bits)
 
     def _batches(self) -> Iterator[tuple[int, Any]]:
-        """(global batch size, what gives the batch) for every step left, through all stages."""
+        """Yields, for every step left, the batch size of all replicas and an iterator."""
         config, done = self.config.train, int(self.state.step.numpy())
         ends = [int(grow.at * config.steps) for grow in config.grow] + [config.steps]
         sizes = [(config.batch, config.patch)] + [(g.batch, g.patch) for g in config.grow]
@@ -137,7 +142,10 @@ class Loop:
             start = end
 
     def save(self) -> None:
-        """Writes a checkpoint, if the weights are numbers; they are the same on all workers."""
+        """Writes a checkpoint, unless a weight is no number.
+
+        The weights are the same on all workers, so that all of them end alike.
+        """
         if not all(np.isfinite(value).all() for value in self.state.model.get_weights()):
             self._diverged(int(self.state.step.numpy()))
         if self.record:

@@ -1,4 +1,4 @@
-"""The cost C of a restored image: a weighted sum of the L1 and the squared L2 norm."""
+"""The loss: a weighted sum of the L1 and the squared L2 norm of the residual."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kdae.config import Section
 
 
 class LossConfig(Section):
-    """The cost of a restored image that training makes small."""
+    """The loss that training minimizes; see `l1_l2`."""
 
     l1: NonNegativeFloat = 1.0
     """Weight of the L1 norm of the residual; l1 or l2 must be above 0."""
@@ -31,9 +31,9 @@ class LossConfig(Section):
 def l1_l2(
     clean: Any, restored: Any, l1: float = 1.0, l2: float = 0.0, reduction: str = "mean"
 ) -> Any:
-    """C(restored, clean) = l1 * |r|_1 + l2 * |r|_2^2 with r = restored - clean, per image.
+    """Returns l1 * |r|_1 + l2 * |r|_2^2 with r = restored - clean, for each image.
 
-    The L1 norm keeps edges sharp, the squared L2 norm pays for large errors.
+    The L1 norm keeps edges sharp; the squared L2 norm penalizes large errors.
 
     Args:
         clean: [N, H, W, C], any float dtype, range [0, 1].
@@ -44,8 +44,8 @@ def l1_l2(
             their number, so that the size of a patch does not change the step.
 
     Returns:
-        [N] float32, also where the inputs are half precision: 4,096 squares of a 64x64
-        patch added in float16 would lose the small ones.
+        Float32 [N], also for inputs in half precision: a sum of the 4,096 squares of a 64x64
+        patch in float16 would lose the small ones.
 
     Raises:
         ValueError: for another `reduction`.
@@ -60,28 +60,28 @@ def l1_l2(
 
 @keras.saving.register_keras_serializable("kdae")
 class L1L2Loss(keras.losses.Loss):
-    """`l1_l2`, averaged over the images of a batch.
+    """The mean of `l1_l2` over the images of a batch.
 
     Args:
         l1: weight of the L1 norm.
         l2: weight of the squared L2 norm.
         reduction: within an image, `mean` or `sum`; see `l1_l2`.
-        name: of the loss in logs.
+        name: name of the loss in logs.
     """
 
     def __init__(
         self, l1: float = 1.0, l2: float = 0.0, reduction: str = "mean", name: str = "l1_l2"
     ) -> None:
-        # float32 whatever the global policy: Keras would cast the inputs first.
+        # Always float32, as Keras would first cast the inputs to the global policy.
         super().__init__(name=name, reduction="sum_over_batch_size", dtype="float32")
         self.l1, self.l2, self.within_image = l1, l2, reduction
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The cost of each image; see `l1_l2`."""
+        """Returns the loss of each image; see `l1_l2`."""
         return l1_l2(y_true, y_pred, self.l1, self.l2, self.within_image)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, so that a saved model loads by itself."""
+        """Returns the arguments, so that a saved model loads by itself."""
         return {
             "l1": self.l1,
             "l2": self.l2,

@@ -1,4 +1,4 @@
-"""Step sizes over time, and the optimizers that use them."""
+"""Learning-rate schedules, and the optimizers that use them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         self.config = config
 
     def __call__(self, step: Any) -> Any:
-        """The step size at `step`, counted from 0, as a float32 scalar."""
+        """Returns the learning rate at `step`, counted from 0, as a float32 scalar."""
         c = self.config
         step = tf.cast(step, tf.float32)
         after = tf.maximum(step - c.warmup, 0.0)
@@ -36,16 +36,16 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
                 + 0.5 * tf.cos(math.pi * tf.minimum(after / max(c.steps - c.warmup, 1), 1.0))
             ),
         }
-        # The first step is already a step: (step + 1) / warmup.
+        # (step + 1) / warmup, so that the first step already changes the weights.
         ramp = tf.minimum((step + 1.0) / max(c.warmup, 1), 1.0)
         return c.learning_rate * ramp * factors[c.schedule]()
 
 
 class ConvMuon(keras.optimizers.Muon):
-    """Keras' Muon, which treats matrices, for banks of filters.
+    """Keras' Muon, which orthogonalizes matrices, for kernels of convolutions.
 
     A kernel [k, k, in, out] is treated as the matrix [k * k * in, out] whose columns are the
-    filters; biases and the filters that read or write the image take AdamW steps (Jordan et
+    filters. Biases and the kernels that read or write the image take AdamW steps (Jordan et
     al. 2024, https://kellerjordan.github.io/posts/muon/).
     """
 
@@ -65,10 +65,10 @@ class ConvMuon(keras.optimizers.Muon):
         self.assign_sub(variable, tf.reshape(update, variable.shape))
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
-        """Keras' iteration x <- p(x xT) x, run on the small matrix x xT alone.
+        """Runs Keras' iteration x <- p(x xT) x on the small matrix x xT alone.
 
-        All factors p(x xT) commute, so their product is found first and applied to x once:
-        a third of the arithmetic for the tall matrices that banks of filters are.
+        All factors p(x xT) commute, so their product is computed first and applied to x once.
+        This takes a third of the arithmetic for the tall matrices that kernels are.
         """
         wide = x.shape[0] <= x.shape[1]
         x = x / (tf.norm(x) + 1e-7)
@@ -82,7 +82,7 @@ class ConvMuon(keras.optimizers.Muon):
 
 
 def build_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    """The optimizer of a run.
+    """Builds the optimizer of a run.
 
     Args:
         config: `optimizer`, `momentum`, `clip_norm`, `decoupled_decay` and the schedule.

@@ -1,4 +1,4 @@
-"""The pictures of a run folder: the curves, and what the model does to held-out pictures."""
+"""Plots of a run or a search: curves, and held-out pictures before and after denoising."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def plot_curves(history: str | Path, out: str | Path) -> None:
 def plot_samples(
     model: keras.Model, examples: list[tuple[Any, Any]], out: str | Path, count: int = 4
 ) -> None:
-    """Draws rows of noisy | denoised | clean, pixel for pixel, with the PSNR of each.
+    """Draws rows of a noisy, the denoised and the clean picture, with the PSNR of each.
 
     Args:
         model: the denoiser.
         examples: (noisy, clean), each [1, H, W, C] in [0, 1].
         out: the PNG to write.
-        count: at most so many rows, spread over the examples.
+        count: largest number of rows, spread evenly over the examples.
     """
     picks = np.linspace(0, len(examples) - 1, min(count, len(examples))).round().astype(int)
     figure, grid = plt.subplots(

@@ -1,4 +1,4 @@
-"""A training run: pictures, devices, workers and the folder brought together."""
+"""Trains a model: sets up pictures, devices, workers and the run folder, and runs the loop."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def train(
     workers: Workers | None = None,
     on_validation: OnValidation | None = None,
 ) -> Path:
-    """Trains and fills a run folder; see `kdae.train.folder` for what it holds.
+    """Trains a model and fills a run folder; see `kdae.train.folder` for what it holds.
 
     Args:
         config: the whole run.
-        out: the run folder; must not exist, unless `resume`.
-        resume: go on from the folder's last checkpoint, to the same weights bit for bit as
-            a run that was never stopped.
-        command: how to repeat the run, for the model card.
-        devices: share each batch among these; default: all GPUs, else the CPU.
-        workers: share each batch among the devices of all these; every one of them must
-            call this with the same config. Default: this process alone.
+        out: the run folder; must not exist or be empty, unless `resume`.
+        resume: continues from the folder's last checkpoint, to the same weights, bit for bit,
+            as a run that was never stopped.
+        command: the command that repeats the run, for the model card.
+        devices: the devices that share each batch; default: all GPUs, else the CPU.
+        workers: the workers whose devices share each batch; every one of them must call this
+            with the same config. Default: this process alone.
         on_validation: called with (step, PSNR in dB, the averaged model) after each
-            validation; what it raises ends the run there.
+            validation; an exception that it raises ends the run.
 
     Returns:
         The run folder.
 
     Raises:
-        UserError: for anything the user can mend; the folder keeps its last checkpoint.
+        UserError: anything that the user can put right; the folder keeps its last checkpoint.
         KeyboardInterrupt: after everything has been saved.
     """
     out, workers = Path(out), workers or Workers()
@@ -72,7 +72,7 @@ def train(
             limit=config.validation.limit,
             multiple=config.model.size_multiple,
         )
-        # Also when going on with a run that was killed before its first checkpoint.
+        # Also for a resumed run that was killed before its first checkpoint.
         if config.train.init and not tf.train.latest_checkpoint(out / CHECKPOINTS):
             _take_weights(state, config.train.init)
         if not resume:
@@ -85,14 +85,14 @@ def train(
 
 
 def resumed_config(out: Path, given: Config | None) -> Config:
-    """The config of a run folder, which no argument may contradict.
+    """Reads the config of a run folder, and compares it with the arguments.
 
     Args:
         out: the run folder.
-        given: what the arguments say; None: nothing.
+        given: the config that the arguments state; None if they state none.
 
     Raises:
-        UserError: `out` is no run folder, or was begun with other settings.
+        UserError: `out` is no run folder, or was started with other settings.
     """
     saved = out / CONFIG
     if not saved.is_file():
@@ -118,9 +118,9 @@ def _training_pictures(config: Config) -> Pictures:
 
 
 def _load(config: Config, split: str, at_least: int) -> Pictures:
-    """The pictures of a split that have at least so many pixels along each side."""
+    """Loads the pictures of a split whose height and width are `at_least` so many pixels."""
     data = config.data
-    # A source of its own for validation leaves the whole of the first one to train on.
+    # Where validation has a source of its own, all of the first one is trained on.
     whole = data.validation is not None
     source, limit = data.source, data.limit
     if split == "validation":
@@ -163,7 +163,7 @@ def _open_folder(config: Config, out: Path) -> None:
 
 
 def _take_weights(state: State, name: str) -> None:
-    """Starts from another model's filters wherever their shapes agree."""
+    """Copies the filters of another model to the layers of the same name and shapes."""
     source, _ = load_model(name)
     theirs = {layer.name: layer.get_weights() for layer in source.layers}
     fresh = []

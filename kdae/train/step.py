@@ -1,8 +1,8 @@
-"""The training step: one for one device, many devices and many machines.
+"""The training step, the same for one device, many devices and many machines.
 
 Stock `fit()` fails on several machines with Keras 3, so the step is our own: each replica
 takes its share of the batch, the gradients are averaged over all replicas in one exchange,
-and the averaged weights follow.
+and the moving average of the weights is updated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kdae.train.optimizers import build_optimizer
 
 @dataclass(frozen=True)
 class State:
-    """All that changes in training.
+    """Everything that changes in training.
 
     Attributes:
         model: the network being trained, under the run's precision.
@@ -32,9 +32,9 @@ class State:
             weights, which is validated and saved.
         optimizer: with its moments.
         step: int64 scalar variable, the steps taken.
-        seconds: float64 scalar variable, time spent training, over all sittings.
+        seconds: float64 scalar variable, the time spent training, before and after resuming.
         ranges: float32 [n, 2] variable, lowest and highest value of each of the model's
-            `rounded_layers`, all 0 before training in 8 bits begins.
+            `rounded_layers`; all 0 until training in 8 bits begins.
     """
 
     model: keras.Model
@@ -45,12 +45,12 @@ class State:
     ranges: tf.Variable
 
     def variables(self) -> list[tf.Variable]:
-        """All of it."""
+        """Returns all variables, in a fixed order."""
         kept = [*self.model.variables, *self.averaged.variables, *self.optimizer.variables]
         return [*(variable.value for variable in kept), self.step, self.seconds, self.ranges]
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """What a resumed run needs to go on bit for bit."""
+        """Returns a checkpoint of everything that a resumed run needs to go on bit for bit."""
         return tf.train.Checkpoint(
             weights=[v.value for v in self.model.variables],
             averaged=[v.value for v in self.averaged.variables],
@@ -62,22 +62,22 @@ class State:
 
 
 def resolve_precision(precision: str) -> str:
-    """A dtype policy: `auto` is mixed_float16 where there is a GPU, else float32."""
+    """Returns a dtype policy: for `auto` mixed_float16 where there is a GPU, else float32."""
     if precision != "auto":
         return precision
     return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
 
 
 def build_state(config: Config, strategy: tf.distribute.Strategy) -> State:
-    """A network with fresh filters and what trains it, on the devices of `strategy`."""
+    """Builds a network with random filters and its optimizer, on the devices of `strategy`."""
     precision = resolve_precision(config.train.precision)
     channels, decay, seed = config.data.channels, config.train.weight_decay, config.train.seed
     with strategy.scope():
         model = build_denoiser(config.model, channels, decay, precision, seed)
         averaged = build_denoiser(config.model, channels)
         optimizer = build_optimizer(config.train)
-        # It would add up across replicas what it has clipped; the step hands it the whole
-        # gradient already, to be clipped as on one device, and sent around only once.
+        # Keras would clip the gradient of each replica and then add them up. The step passes
+        # the whole gradient, which is clipped as on one device and exchanged only once.
         optimizer._all_reduce_sum_gradients = lambda gradients: gradients
         if precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -96,19 +96,19 @@ def build_step(
     *,
     eight_bits: bool = False,
 ) -> Callable[[Iterator[Any]], tuple[tf.Tensor, tf.Tensor]]:
-    """The function that takes one step.
+    """Builds the function that takes one step.
 
     Args:
         config: the whole run.
         state: what is trained.
         strategy: the devices.
-        eight_bits: round tensors to 8 bits within `state.ranges`.
+        eight_bits: rounds tensors to 8 bits within `state.ranges`.
 
     Returns:
-        A function of an iterator of a dataset of (distributed) batches (noisy, clean) that
-        takes the next one, updates `state` and returns the data term and the regularization
-        term of the loss, float32 scalars. All of `state` changes in one call, so an interrupt
-        cannot fall in between.
+        A function of an iterator over (distributed) batches (noisy, clean). It takes the next
+        batch, updates `state`, and returns the data term and the regularization term of the
+        loss as float32 scalars. All of `state` changes in one call, so that an interrupt cannot
+        leave it half changed.
     """
     replicas = strategy.num_replicas_in_sync
     loss, model, optimizer = config.loss, state.model, state.optimizer
@@ -129,7 +129,7 @@ def build_step(
             scaled = scale(data + penalty)
         gradients = tape.gradient(scaled, model.trainable_variables)
         if replicas > 1:
-            # The loss rides along with the gradients: one exchange per step.
+            # The loss is averaged with the gradients, so that there is one exchange per step.
             context = tf.distribute.get_replica_context()
             data, penalty, *gradients = context.all_reduce(
                 tf.distribute.ReduceOp.MEAN, [data, penalty, *gradients]
@@ -139,11 +139,11 @@ def build_step(
 
     @tf.function
     def step(batches: Iterator[Any]) -> tuple[tf.Tensor, tf.Tensor]:
-        # Asked for in here a batch comes without a turn through Python, 2 ms on two cores.
+        # Taken in here, a batch does not pass through Python, which would cost 2 ms on 2 cores.
         terms = strategy.run(replica_step, args=next(batches))
         data, penalty = (strategy.experimental_local_results(term)[0] for term in terms)
         state.step.assign_add(1)
-        # The average is short at first, so that it leaves the initial filters behind.
+        # Shorter at first, so that the average soon forgets the initial filters.
         taken = tf.cast(state.step, tf.float32)
         keep = tf.minimum(config.train.ema, (1.0 + taken) / (10.0 + taken))
         for mean, now in zip(state.averaged.variables, state.model.variables, strict=True):
@@ -154,7 +154,7 @@ def build_step(
 
 
 def validate(model: keras.Model, examples: list[tuple[tf.Tensor, tf.Tensor]]) -> float:
-    """Mean PSNR in dB of the denoised (noisy, clean) examples."""
+    """Returns the mean PSNR in dB of the examples, denoised by `model`."""
     if not examples:
         raise ValueError("examples: expected at least one picture, got none")
     values = [float(psnr(clean, model(noisy, training=False))[0]) for noisy, clean in examples]
