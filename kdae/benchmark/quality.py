@@ -19,11 +19,11 @@ from tqdm import tqdm
 from kdae.benchmark.isolated import measured
 from kdae.benchmark.methods import METHODS, estimated_sigma
 from kdae.cards import shipped_models
-from kdae.data import KDAE_PHOTOS, Pictures, load_pictures
+from kdae.data import KDAE_PHOTOS, Example, Pictures, load_pictures
 from kdae.engine import load
 from kdae.errors import UserError
 from kdae.evaluate import evaluate
-from kdae.evaluate.measure import Sample, noisy_samples, pair_samples
+from kdae.evaluate.measure import noisy_examples, pair_examples
 from kdae.metrics import SSIM_MIN_SIZE
 
 SIGMAS = (15, 25, 50)
@@ -108,10 +108,10 @@ def _rows(
         yield {"method": method} | result | _speed(method, one.channels)
 
 
-def _samples(one: PictureSet, pictures: Pictures, sigma: float | None) -> Iterator[Sample]:
+def _samples(one: PictureSet, pictures: Pictures, sigma: float | None) -> Iterator[Example]:
     if one.pairs or sigma is None:
-        return pair_samples(pictures)
-    return noisy_samples(pictures.arrays, {"gaussian": {"sigma": sigma}})
+        return pair_examples(pictures)
+    return noisy_examples(pictures.arrays, {"gaussian": {"sigma": sigma}})
 
 
 def _pictures(data: Path, one: PictureSet, limit: int | None) -> Pictures:
@@ -157,7 +157,7 @@ def timed(method: str, channels: int) -> Callable[[], np.ndarray]:
     tiles = load_pictures(KDAE_PHOTOS, "test", channels, GRID**2, TILE_SIDE).arrays
     rows = [np.concatenate(tiles[k : k + GRID], axis=1) for k in range(0, GRID**2, GRID)]
     spec = {"gaussian": {"sigma": SPEED_SIGMA}}
-    noisy, _ = next(noisy_samples([np.concatenate(rows)], spec))
+    noisy, _ = next(noisy_examples([np.concatenate(rows)], spec))
     denoise = _denoise(method, SPEED_SIGMA)
     denoise(noisy[:64, :64])
     return lambda: denoise(noisy)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from kdae.faces import lazy
 
 if TYPE_CHECKING:
-    from kdae.data.batches import shared_batches, training_batches, validation_batches
+    from kdae.data.batches import Example, shared_batches, training_batches, validation_batches
     from kdae.data.config import AugmentConfig, DataConfig, Source
     from kdae.data.sources import KDAE_PHOTOS, TFDS_PREFIX, Pictures, joined, load_pictures
 
@@ -14,6 +14,7 @@ __all__ = [
     "TFDS_PREFIX",
     "AugmentConfig",
     "DataConfig",
+    "Example",
     "Pictures",
     "Source",
     "joined",
@@ -28,6 +29,7 @@ __getattr__ = lazy(
     {
         "AugmentConfig": "kdae.data.config",
         "DataConfig": "kdae.data.config",
+        "Example": "kdae.data.batches",
         "KDAE_PHOTOS": "kdae.data.sources",
         "Pictures": "kdae.data.sources",
         "Source": "kdae.data.config",

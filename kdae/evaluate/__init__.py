@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING
 from kdae.faces import lazy
 
 if TYPE_CHECKING:
-    from kdae.evaluate.measure import Sample, evaluate, noisy_samples, pair_samples
+    from kdae.evaluate.measure import evaluate, noisy_examples, pair_examples
 
-__all__ = ["Sample", "evaluate", "noisy_samples", "pair_samples"]
+__all__ = ["evaluate", "noisy_examples", "pair_examples"]
 
 __getattr__ = lazy(
     __name__,
     {
-        "Sample": "kdae.evaluate.measure",
         "evaluate": "kdae.evaluate.measure",
-        "noisy_samples": "kdae.evaluate.measure",
-        "pair_samples": "kdae.evaluate.measure",
+        "noisy_examples": "kdae.evaluate.measure",
+        "pair_examples": "kdae.evaluate.measure",
     },
 )

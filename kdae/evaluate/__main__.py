@@ -24,8 +24,7 @@ from kdae.errors import UserError, run_main
 from kdae.files import replace_file
 
 if TYPE_CHECKING:
-    from kdae.data import Pictures
-    from kdae.evaluate import Sample
+    from kdae.data import Example, Pictures
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
     from kdae.engine import load
-    from kdae.evaluate.measure import evaluate, format_table, noisy_samples, pair_samples
+    from kdae.evaluate.measure import evaluate, format_table, noisy_examples, pair_examples
     from kdae.metrics import SSIM_MIN_SIZE
     from kdae.noise import parse_noise
 
@@ -82,10 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     pictures, grey = _grey_as_grey(pictures)
     named = args.data.startswith(TFDS_PREFIX)
     data = args.data if named else Path(args.data).resolve().name
-    tasks: dict[str, Iterable[Sample]] = {
-        text: noisy_samples(pictures.arrays, spec, clip=args.clip, seed=args.seed)
+    tasks: dict[str, Iterable[Example]] = {
+        text: noisy_examples(pictures.arrays, spec, clip=args.clip, seed=args.seed)
         for text, spec in specs.items()
-    } or {args.pairs: pair_samples(pictures)}
+    } or {args.pairs: pair_examples(pictures)}
     results = []
     for text, samples in tasks.items():
         bar = tqdm(samples, text, len(pictures), leave=False, disable=None, unit="picture")

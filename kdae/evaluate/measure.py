@@ -16,18 +16,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kdae.data import Pictures
+from kdae.data import Example, Pictures
 from kdae.images import from_float, to_float
 from kdae.metrics import psnr, ssim
 from kdae.noise import build_noise
 
-Sample = tuple[np.ndarray, np.ndarray]
-"""Noisy and clean picture, float32 [H, W, C]; the noisy one may reach beyond [0, 1]."""
-
 
 def evaluate(
     denoise: Callable[[np.ndarray], np.ndarray],
-    samples: Iterable[Sample],
+    examples: Iterable[Example],
     data: str,
     noise: str,
 ) -> dict[str, Any]:
@@ -35,7 +32,8 @@ def evaluate(
 
     Args:
         denoise: [H, W, C] float32 to the same shape, such as `Denoiser.denoise_float`.
-        samples: see `noisy_samples` and `pair_samples`; at least one.
+        examples: noisy and clean, float32 [H, W, C], at least one; see `noisy_examples` and
+            `pair_examples`.
         data: what the pictures are called in the result.
         noise: what the noise is called in the result.
 
@@ -45,7 +43,7 @@ def evaluate(
     """
     figures: list[list[float]] = []
     seconds, pixels = 0.0, 0
-    for noisy, clean in samples:
+    for noisy, clean in examples:
         if not figures:
             denoise(noisy[:64, :64])  # what is done only once is not counted
         start = time.perf_counter()
@@ -68,13 +66,13 @@ def evaluate(
     }
 
 
-def noisy_samples(
+def noisy_examples(
     pictures: Iterable[np.ndarray],
     spec: Mapping[str, Any],
     *,
     clip: bool = False,
     seed: int = 0,
-) -> Iterator[Sample]:
+) -> Iterator[Example]:
     """Adds noise, which depends on nothing but the noise, the seed and the picture's place.
 
     Args:
@@ -92,7 +90,7 @@ def noisy_samples(
         yield to_eight_bits(noisy) if clip else noisy, clean
 
 
-def pair_samples(pictures: Pictures) -> Iterator[Sample]:
+def pair_examples(pictures: Pictures) -> Iterator[Example]:
     """The user's own noisy and clean pictures, as they are."""
     for noisy, clean in zip(pictures.noisy or [], pictures.arrays, strict=True):
         yield to_float(noisy), to_float(clean)

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from kdae.export.formats import Artifact, Exporter, Job, NotRun, Run
 from kdae.export.graph import reflected
-from kdae.export.photographs import SIGMA, Example
+from kdae.export.photographs import SIGMA, Photograph
 from kdae.metrics import psnr
 
 REPORT = "export-report.json"
@@ -26,7 +26,7 @@ CUTS = ((201, 135), (7, 5))  # height and width
 
 
 def measure(
-    exporter: Exporter, job: Job, artifacts: Sequence[Artifact], pictures: Sequence[Example]
+    exporter: Exporter, job: Job, artifacts: Sequence[Artifact], pictures: Sequence[Photograph]
 ) -> list[dict[str, Any]]:
     """Runs the artifacts of one format.
 
@@ -129,7 +129,9 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([*text, *dict.fromkeys(notes)])
 
 
-def report(job: Job, pictures: Sequence[Example], rows: list[dict[str, Any]]) -> dict[str, Any]:
+def report(
+    job: Job, pictures: Sequence[Photograph], rows: list[dict[str, Any]]
+) -> dict[str, Any]:
     """What `export-report.json` says."""
     return {
         "model": job.name,

@@ -17,7 +17,7 @@ _CALIBRATION, _MEASURED = 48, 8
 _ANY_LEVEL = {"gaussian": {"sigma": [0, 55]}}
 
 
-class Example(NamedTuple):
+class Photograph(NamedTuple):
     """A noisy photograph and what it was, float32 [H, W, C] in [0, 1], of 8-bit values."""
 
     name: str
@@ -25,12 +25,12 @@ class Example(NamedTuple):
     clean: np.ndarray
 
 
-def examples(channels: int) -> list[Example]:
+def examples(channels: int) -> list[Photograph]:
     """Test photographs of 256x256 with Gaussian noise of sigma 25, clipped, in 8 bits."""
     pictures = load_pictures(KDAE_PHOTOS, "test", channels)
     step = max(len(pictures) // _MEASURED, 1)
     return [
-        Example(
+        Photograph(
             pictures.names[index],
             _noisy(pictures.arrays[index], {"gaussian": {"sigma": SIGMA}}, index),
             to_float(pictures.arrays[index]),

@@ -19,7 +19,7 @@ import numpy as np
 from kdae.data import KDAE_PHOTOS, load_pictures
 from kdae.engine import Denoiser, load
 from kdae.evaluate import evaluate
-from kdae.evaluate.measure import noisy_samples
+from kdae.evaluate.measure import noisy_examples
 from kdae.images import to_float
 from kdae.train import train
 from kdae.train.config import config_from_dict
@@ -166,4 +166,4 @@ class Lab:
         """`kdae.evaluate.evaluate` on held-out photographs cut to `side` pixels."""
         count, side = self.pick((count, side), (2, 32))
         clean = [np.rint(p[:side, :side] * 255).astype(np.uint8) for p in self.photos(count)]
-        return evaluate(denoise, noisy_samples(clean, noise), KDAE_PHOTOS, str(noise))
+        return evaluate(denoise, noisy_examples(clean, noise), KDAE_PHOTOS, str(noise))

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from kdae.cards import CARD, MODEL, write_card
-from kdae.data import Pictures
+from kdae.data import Example, Pictures
 from kdae.errors import UserError
 from kdae.files import replace_file
 from kdae.metrics import psnr
@@ -58,7 +58,7 @@ class Record:
         out: Path,
         state: State,
         pictures: Pictures,
-        examples: list[tuple[tf.Tensor, tf.Tensor]],
+        examples: list[Example],
         command: str,
         on_validation: OnValidation | None = None,
     ) -> None:

@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from kdae.data import Example
 from kdae.files import replace_file
 from kdae.metrics import psnr
 
@@ -41,7 +42,7 @@ def plot_curves(history: str | Path, out: str | Path) -> None:
 
 
 def plot_samples(
-    model: keras.Model, examples: list[tuple[Any, Any]], out: str | Path, count: int = 4
+    model: keras.Model, examples: list[Example], out: str | Path, count: int = 4
 ) -> None:
     """Draws rows of a noisy, the denoised and the clean picture, with the PSNR of each.
 

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kdae.data import Example
 from kdae.metrics import psnr
 from kdae.model import build_denoiser
 from kdae.model.quantization import rounded_layers, with_ranges
@@ -153,7 +154,7 @@ def build_step(
     return step
 
 
-def validate(model: keras.Model, examples: list[tuple[tf.Tensor, tf.Tensor]]) -> float:
+def validate(model: keras.Model, examples: list[Example]) -> float:
     """Returns the mean PSNR in dB of the examples, denoised by `model`."""
     if not examples:
         raise ValueError("examples: expected at least one picture, got none")

@@ -16,7 +16,7 @@ from kdae.data import Pictures, Source, load_pictures
 from kdae.engine import load
 from kdae.errors import UserError
 from kdae.evaluate import evaluate
-from kdae.evaluate.measure import noisy_samples, pair_samples
+from kdae.evaluate.measure import noisy_examples, pair_examples
 from kdae.files import replace_file
 from kdae.metrics import SSIM_MIN_SIZE
 from kdae.noise import NoiseSpec
@@ -92,7 +92,7 @@ def measure_once(seal: Path, run: Path, config: Config, test: Source | None) -> 
     pictures = _test_pictures(config, test)
     spec = _as_mapping(config.validation.noise or config.noise.kind)
     paired = pictures.noisy is not None
-    samples = pair_samples(pictures) if paired else noisy_samples(pictures.arrays, spec)
+    samples = pair_examples(pictures) if paired else noisy_examples(pictures.arrays, spec)
     noise = "of the pairs" if paired else json.dumps(spec)
     result = evaluate(load(run).denoise_float, samples, pictures.source, noise)
     text = json.dumps({"model": model, "result": result}, indent=2) + "\n"

@@ -11,7 +11,7 @@ from kdae.data import load_pictures
 from kdae.errors import UserError
 from kdae.evaluate import evaluate
 from kdae.evaluate.__main__ import main
-from kdae.evaluate.measure import format_table, noisy_samples, pair_samples
+from kdae.evaluate.measure import format_table, noisy_examples, pair_examples
 from kdae.images import Picture, write_image
 from kdae.metrics import MAX_PSNR
 from kdae.noise import parse_noise
@@ -84,11 +84,11 @@ def test_output_is_clipped_and_rounded_to_8_bits() -> None:
 
 def test_the_denoiser_sees_noise_that_is_not_clipped() -> None:
     black = [np.zeros((64, 64, 1), np.uint8)]
-    ((noisy, clean),) = noisy_samples(black, GAUSSIAN)
+    ((noisy, clean),) = noisy_examples(black, GAUSSIAN)
     assert noisy.dtype == np.float32 and not clean.any()
     assert noisy.std() * 255 == pytest.approx(25, abs=1)
     assert noisy.min() < -0.2
-    ((clipped, _),) = noisy_samples(black, GAUSSIAN, clip=True)
+    ((clipped, _),) = noisy_examples(black, GAUSSIAN, clip=True)
     np.testing.assert_allclose(clipped, np.rint(np.clip(noisy, 0, 1) * 255) / 255, atol=1e-6)
 
 
@@ -97,7 +97,7 @@ def test_noise_depends_on_seed_place_and_kind_only() -> None:
 
     def draw(count: int = 3, sigma: Any = 25, seed: int = 0) -> list[np.ndarray]:
         spec = {"gaussian": {"sigma": sigma}}
-        return [noisy for noisy, _ in noisy_samples(pictures[:count], spec, seed=seed)]
+        return [noisy for noisy, _ in noisy_examples(pictures[:count], spec, seed=seed)]
 
     first = draw()
     np.testing.assert_array_equal(first, draw())
@@ -109,7 +109,7 @@ def test_noise_depends_on_seed_place_and_kind_only() -> None:
 
 def test_noisy_psnr_is_that_of_sigma() -> None:
     # Mid-grey is not clipped at sigma 25: PSNR = 20 log10(255 / 25) = 20.17 dB.
-    samples = noisy_samples([np.full((200, 200, 3), 128, np.uint8)], GAUSSIAN)
+    samples = noisy_examples([np.full((200, 200, 3), 128, np.uint8)], GAUSSIAN)
     result = evaluate(lambda image: image, samples, "", "")
     assert result["psnr_noisy"] == pytest.approx(20.17, abs=0.06)
     assert result["psnr"] == result["psnr_noisy"]
@@ -262,10 +262,10 @@ def test_pairs(tmp_path: Path, colour_run: str, capsys: pytest.CaptureFixture[st
     assert "as they are" in capsys.readouterr().out
 
 
-def test_pair_samples_are_noisy_then_clean(tmp_path: Path) -> None:
+def test_pair_examples_are_noisy_then_clean(tmp_path: Path) -> None:
     data = pairs_folder(tmp_path / "real")
     source = {"noisy": f"{data}/*_real.png", "clean": f"{data}/*_mean.png"}
-    for noisy, clean in pair_samples(load_pictures(source, "test", 3, whole=True)):
+    for noisy, clean in pair_examples(load_pictures(source, "test", 3, whole=True)):
         assert noisy.mean() == pytest.approx(0.6) and clean.mean() == pytest.approx(0.4)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kdae.evaluate.measure import noisy_samples
+from kdae.evaluate.measure import noisy_examples
 from kdae.lecture.exhibits import canvas, curves, mean_range, pictures, plot, table
 from kdae.lecture.lab import Lab
 from kdae.lecture.report import Outcome
@@ -171,5 +171,5 @@ def misplaced_edge(spread: int = 8) -> dict[str, tuple[float, float]]:
 def _residuals(lab: Lab, denoise: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     clean = [np.rint(255 * p).astype(np.uint8) for p in lab.photos(lab.pick(10, 2))]
     return np.concatenate(
-        [(denoise(noisy) - image).ravel() for noisy, image in noisy_samples(clean, NOISE)]
+        [(denoise(noisy) - image).ravel() for noisy, image in noisy_examples(clean, NOISE)]
     )
