@@ -1,7 +1,6 @@
 """Reads pictures from TensorFlow Datasets, without ever waiting for a network in vain."""
 
 import contextlib
-import difflib
 import logging
 import os
 import re
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kdae.data.splits import choose_examples
-from kdae.errors import UserError
+from kdae.errors import UserError, did_you_mean, first_line
 
 # Image features in order of preference; `hr` is the full picture of super-resolution sets.
 _IMAGE_FEATURES = ("image", "hr", "clean")
@@ -66,8 +65,7 @@ def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
             if builder.is_prepared():
                 return builder
     except tfds.core.DatasetNotFoundError:
-        close = difflib.get_close_matches(base, known, n=3)
-        hint = f"; do you mean {' or '.join(close)}?" if close else ""
+        hint = did_you_mean(base, known, listed=False)
         raise UserError(f"data set tfds:{name}: TFDS has none of this name{hint}") from None
     except (ValueError, AssertionError) as error:
         raise UserError(f"data set tfds:{name}: {_about_config(base, error)}") from error
@@ -81,7 +79,7 @@ def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     except Exception as error:
         # A download ends in whatever its builder, the network and the disk raise.
         raise UserError(
-            f"data set tfds:{name} cannot be prepared: {_first_line(error)}"
+            f"data set tfds:{name} cannot be prepared: {first_line(error)}"
         ) from error
     return builder
 
@@ -137,7 +135,7 @@ def read_records(builder: Any, split: str) -> Iterator[Record]:
                 pixels=pixels if pixels.shape[-1] in (1, 3) else pixels[..., :3],
             )
     except tf.errors.OpError as error:
-        raise UserError(f"data set {builder.name}: {_first_line(error)}") from error
+        raise UserError(f"data set {builder.name}: {first_line(error)}") from error
 
 
 @contextlib.contextmanager
@@ -195,7 +193,7 @@ def _about_config(base: str, error: Exception) -> str:
     import tensorflow_datasets as tfds
 
     if "BuilderConfig" not in str(error):
-        return _first_line(error)
+        return first_line(error)
     return f"expected one of {', '.join(tfds.builder_cls(base).builder_configs)} behind the /"
 
 
@@ -203,8 +201,3 @@ def _is_text(features: Any, key: str) -> bool:
     import tensorflow_datasets as tfds
 
     return key in features and isinstance(features[key], tfds.features.Text)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

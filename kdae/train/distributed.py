@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from kdae.errors import UserError
+from kdae.errors import UserError, first_line
 from kdae.quiet import quiet
 
 VARIABLE = "TF_CONFIG"
@@ -209,5 +209,4 @@ def _first_line(error: tf.errors.OpError) -> str:
     # Not where in the graph it arose, nor that what was under way was broken off.
     text = re.sub(r"\{\{.*?\}\}|Collective ops is aborted by:", "", error.message)
     # A line that ends in a colon goes on with the workers it is about.
-    text = text.replace(":\n", ": ").strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    return first_line(error, text.replace(":\n", ": "))

@@ -129,7 +129,7 @@ def test_a_data_set_without_pictures(data_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("div2kk", "TFDS has none of this name; do you mean div2k"),
+        ("div2kk", "TFDS has none of this name, did you mean 'div2k"),
         ("zzzzzzzz", "TFDS has none of this name$"),
         ("huggingface:mnist", "TFDS has none of this name"),
         ("", "expected tfds:NAME"),
