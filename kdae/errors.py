@@ -3,7 +3,7 @@
 import difflib
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
 from kdae.quiet import quiet_tensorflow
@@ -20,8 +20,17 @@ class UserError(ValueError):
     """
 
 
-def did_you_mean(name: object, known: Sequence[str]) -> str:
-    """End of a message about an unknown name: the closest known, and all if they are few."""
+def did_you_mean(name: object, known: Collection[str]) -> str:
+    """Returns the end of a message about an unknown name.
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+
+    Returns:
+        `, did you mean 'NAME'?` with the closest known name, or nothing if none is close; then
+        ` (known: ...)` with all of them, if they are few.
+    """
     close = difflib.get_close_matches(str(name), known, n=1)
     meant = f", did you mean {close[0]!r}?" if close else ""
     return meant + f" (known: {', '.join(known) or 'none'})" * (len(known) <= _FEW)
@@ -35,6 +44,21 @@ def check_share(name: str, value: float) -> None:
     """
     if not 0.0 <= value <= 1.0:
         raise UserError(f"{name}: expected 0 to 1, got {value:g}")
+
+
+def first_line(error: BaseException, message: str | None = None) -> str:
+    """Returns the first line of an error's message that is not blank.
+
+    Args:
+        error: The error.
+        message: Its message, where that is not `str(error)`.
+
+    Returns:
+        The line without spaces around it, or the name of the error's class if there is none.
+    """
+    text = str(error) if message is None else message
+    lines = (line.strip() for line in text.splitlines())
+    return next(filter(None, lines), type(error).__name__)
 
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from kdae.errors import UserError, check_share, did_you_mean, run_main
+from kdae.errors import UserError, check_share, did_you_mean, first_line, run_main
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
@@ -51,6 +51,21 @@ def test_passes_the_status_on(status: int) -> None:
         run_main(main)
     assert ended.value.code == status
     assert seen == [None]
+
+
+def test_did_you_mean() -> None:
+    assert (
+        did_you_mean("stps", ["steps", "seed"])
+        == ", did you mean 'steps'? (known: steps, seed)"
+    )
+    assert did_you_mean("x", ["steps"]) == " (known: steps)"
+    assert did_you_mean("x", []) == " (known: none)"
+
+
+def test_first_line() -> None:
+    assert first_line(ValueError("\n  one \ntwo")) == "one"
+    assert first_line(KeyError()) == "KeyError"
+    assert first_line(ValueError("one"), "two\nthree") == "two"
 
 
 def test_a_bug_ends_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:

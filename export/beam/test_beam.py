@@ -23,7 +23,7 @@ from PIL import Image
 
 import kdae
 import kdae.denoise.__main__
-from kdae.denoise.journal import MANIFEST, Settings
+from kdae.denoise.journal import JOURNAL, LOCK, Settings
 from kdae.errors import UserError
 from kdae.images import Picture, write_image
 from tests.helpers import noise_image, tiny_run, touch
@@ -139,7 +139,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name != LOCK
     }
 
 
@@ -154,7 +154,7 @@ def compare(folder: Path, count: int, model: str, *more: str) -> None:
     assert denoise.main(arguments) == 1
 
     expected, got = files(plain), files(out)
-    manifest = [json.loads(line) for line in expected.pop(MANIFEST).splitlines()]
+    journal = [json.loads(line) for line in expected.pop(JOURNAL).splitlines()]
     for name in ("results.jsonl", "dead-letter.jsonl", "settings.json"):
         got.pop(name)
     assert len(got) == count and sorted(got) == sorted(expected)
@@ -167,7 +167,7 @@ def compare(folder: Path, count: int, model: str, *more: str) -> None:
     for line in failed:
         name = Path(line["file"]).name
         assert reasons[name] in line["reason"] and name in line["reason"]
-    said = {line["file"]: line["reason"] for line in manifest if line["status"] == "failed"}
+    said = {line["file"]: line["reason"] for line in journal if line["status"] == "failed"}
     assert said == {
         line["file"]: line["reason"].replace(str(out), str(plain)) for line in failed
     }
@@ -275,7 +275,7 @@ def test_as_a_user_runs_it(tmp_path: Path, model: str) -> None:
     plain = [str(tmp_path / "in"), "-o", str(tmp_path / "plain"), "--model", model]
     assert kdae.denoise.__main__.main(plain) == 0
     for path in (tmp_path / "plain").rglob("*.*"):
-        if path.is_file() and path.name != MANIFEST:
+        if path.is_file() and path.name not in (JOURNAL, LOCK):
             name = path.relative_to(tmp_path / "plain")
             assert (tmp_path / "out" / name).read_bytes() == path.read_bytes()
 

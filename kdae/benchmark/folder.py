@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdae.denoise.journal import Manifest, Settings
+from kdae.denoise.journal import Journal, Settings
 from kdae.denoise.plan import Job, plan
 from kdae.denoise.stream import Result, denoise_file, denoise_files
 from kdae.engine import load
@@ -86,9 +86,9 @@ def measure_folder(model: str, data: Path, repeats: int = REPEATS) -> Rates:
         return [job for job in plan([str(data)], str(out)) if job.source in chosen]
 
     def folder(out: Path) -> None:
-        manifest = Manifest(out, settings)
-        with manifest.recording():
-            denoise_files(denoiser, jobs(out), finished=_check, manifest=manifest)
+        journal = Journal(out, settings)
+        with journal.recording():
+            denoise_files(denoiser, jobs(out), finished=_check, journal=journal)
 
     def one_by_one(out: Path) -> None:
         for job in jobs(out):

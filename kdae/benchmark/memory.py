@@ -9,6 +9,7 @@ import numpy as np
 
 from kdae.benchmark.isolated import measured
 from kdae.engine import load
+from kdae.tables import markdown
 
 SIDES = (1_000, 3_162, 10_000)  # 1, 10 and 100 megapixels
 
@@ -47,10 +48,8 @@ def denoise_in_place(model: str, side: int) -> Callable[[], Any]:
 
 def format_table(rows: Sequence[dict[str, Any]]) -> str:
     """The rows in Markdown."""
-    lines = ["| megapixels | seconds | peak memory |", "|---|---|---|"]
-    lines += [
-        f"| {row['megapixels']:.0f} | {row['seconds']:.1f} | "
-        f"{row['peak_bytes'] / 1e6:,.0f} MB |"
-        for row in rows
-    ]
-    return "\n".join(lines)
+    lines = [("megapixels", "seconds", "peak memory")]
+    for row in rows:
+        memory = f"{row['peak_bytes'] / 1e6:,.0f} MB"
+        lines.append((f"{row['megapixels']:.0f}", f"{row['seconds']:.1f}", memory))
+    return markdown(lines)

@@ -19,6 +19,7 @@ from kdae.benchmark.methods import METHODS
 from kdae.benchmark.quality import SIGMAS
 from kdae.cards import load_card, locate_model
 from kdae.files import replace_file
+from kdae.tables import markdown
 
 Row = Mapping[str, Any]
 
@@ -87,24 +88,21 @@ def format_table(rows: Sequence[Row]) -> str:
     """
     sets = list(dict.fromkeys(row["data"] for row in rows))
     most = {name: max(r["images"] for r in rows if r["data"] == name) for name in sets}
-    lines = [
-        "| method | " + " | ".join(sets) + " | CPU s per megapixel |",
-        "|" + "---|" * (len(sets) + 2),
-    ]
+    lines = [["method", *sets, "CPU s per megapixel"]]
     kdae = [m for m in dict.fromkeys(row["method"] for row in rows) if m not in METHODS]
     for method in (*kdae, *METHODS):
         ours = [row for row in rows if row["method"] == method]
         cells = [_cell([r for r in ours if r["data"] == name], most[name]) for name in sets]
         times = dict.fromkeys(_two_digits(row["cpu_seconds_per_megapixel"]) for row in ours)
         name = f"**kdae {method}**" if method in kdae else method
-        lines.append(f"| {name} | {' | '.join(cells)} | {', '.join(times)} |")
+        lines.append([name, *cells, ", ".join(times)])
     for method, figures in PUBLISHED.items():
         cells = [
             " / ".join(f"{value:.2f}" for value in figures[name]) if name in figures else "-"
             for name in sets
         ]
-        lines.append(f"| {method} (published) | {' | '.join(cells)} | - |")
-    return "\n".join(lines)
+        lines.append([f"{method} (published)", *cells, "-"])
+    return markdown(lines)
 
 
 def _two_digits(value: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import tensorflow as tf
 from kdae.benchmark.pipeline import seconds_per_step
 from kdae.files import replace_file
 from kdae.model import totals
+from kdae.tables import markdown
 from kdae.train import Config
 from kdae.train.step import build_state, build_step
 
@@ -122,79 +123,108 @@ def format_scaling(steps: Sequence[Step], teraflops: float, command: str) -> str
     rate = teraflops * 1e12
     slowest = exchange_seconds(max(s.bytes for s in steps), GPUS[-1], GIGABITS[0])
     fastest = min(s.seconds for s in steps)
-    lines = [
-        "# How far training scales, on paper",
-        "",
-        _filled(
-            f"""Written by `{command}`. Measured: the step, on the CPU of that machine. Counted:
-            FLOP (forward, and twice as much backward) and bytes (a float32 per parameter and
-            two for the loss, all-reduced once per step, after the backward pass). Assumed,
-            since there was neither a GPU nor a network: a GPU does {teraflops:g} TFLOP/s on
-            these convolutions; a message takes {1e6 * LATENCY:g} microseconds; each machine
-            has one link; the sum is made by a ring or by trees, whichever is faster (formulas
-            in `kdae/benchmark/scaling.py`). A ring enters and leaves each machine once,
-            whether it holds one GPU or eight. A GPU of twice the rate needs twice the pictures
-            below."""
-        ),
-        "",
+    larger, shorter = ("larger", "shorter") if len(steps) == 2 else ("largest", "shortest")
+    paragraphs = [
+        "# How far training scales, calculated",
+        _filled(f"This page is calculated, not measured on a cluster. `{command}` wrote it."),
+        _item("**Measured:** the time of a training step on the CPU of one machine.")
+        + _item(
+            """**Counted:** the operations of a step (forward, and twice as many backward) and
+            the bytes that the workers exchange: a float32 per parameter and two for the loss,
+            summed over all workers (all-reduced) once per step, after the backward pass."""
+        )
+        + _item(
+            f"""**Assumed,** since there was neither a GPU nor a network: a GPU does
+            {teraflops:g} TFLOP/s on these convolutions; a message takes {1e6 * LATENCY:g}
+            microseconds; each machine has one link; the sum is made by a ring or by trees,
+            whichever is faster (the formulas are in `kdae/benchmark/scaling.py`). A ring enters
+            and leaves each machine once, whether it holds one GPU or eight."""
+        ).rstrip(),
+        "A GPU that is twice as fast needs twice as many pictures as the tables say.",
         "## One step",
-        "",
-        "| config | parameters | all-reduced | pictures | FLOP | CPU, measured | FLOP/s |",
-        "|---|---|---|---|---|---|---|",
-        *(
-            f"| `{s.name}` | {s.parameters:,} | {s.bytes / 1e6:.2f} MB | {s.batch} of "
-            f"{s.patch}x{s.patch} | {s.flop / 1e9:.1f} G | {1e3 * s.seconds:.0f} ms | "
-            f"{s.flop / s.seconds / 1e9:.0f} G |"
-            for s in steps
-        ),
-        "",
+        _steps_table(steps),
         _filled(
             f"""Workers without a GPU are not limited by the network: {GPUS[-1]} of them
-            exchange the largest of these in {1e3 * slowest:.1f} ms at {GIGABITS[0]} Gbit/s, to
-            the shortest step's {1e3 * fastest:.0f} ms."""
+            exchange the {larger} of these in {1e3 * slowest:.1f} ms at {GIGABITS[0]} Gbit/s,
+            while the {shorter} step takes {1e3 * fastest:.0f} ms."""
         ),
-        "",
         "## Where the network becomes the limit",
-        "",
         _filled(
-            """Pictures each GPU needs per step for its computing to last as long as the
-            exchange, and in brackets the `train.batch` that makes: with less, the GPUs mostly
-            wait."""
+            """The tables give the pictures that each GPU needs per step so that computing takes
+            as long as the exchange, and in brackets the resulting `train.batch`. With fewer
+            pictures the GPUs mostly wait."""
         ),
     ]
-    for s in steps:
-        lines += ["", f"`{s.name}`, {s.patch}x{s.patch}:", "", *_head()]
-        for count in GPUS:
-            needs = [limit(s, count, gigabits, rate) for gigabits in GIGABITS]
-            lines.append(_row(count, [f"{need:,} ({need * count:,})" for need in needs]))
-    lines += [
-        "",
+
+    def needed(step: Step, count: int, gigabits: int) -> str:
+        need = limit(step, count, gigabits, rate)
+        return f"{need:,} ({need * count:,})"
+
+    def spent(step: Step, count: int, gigabits: int) -> str:
+        return f"{100 * share(step, PER_GPU, count, gigabits, rate):.0f} %"
+
+    for step in steps:
+        paragraphs += [f"`{step.name}`, {step.patch}x{step.patch}:", _gpu_table(step, needed)]
+    paragraphs += [
         "## What is gained",
-        "",
         _filled(
-            f"""The share of a step spent computing, with {PER_GPU} pictures per GPU; times the
-            number of GPUs, how much faster than one they train."""
+            f"""The tables give the share of a step that is spent computing, with {PER_GPU}
+            pictures per GPU. That share times the number of GPUs is the speed relative to one
+            GPU."""
         ),
     ]
-    for s in steps:
-        lines += ["", f"`{s.name}`, {s.patch}x{s.patch}:", "", *_head()]
-        for count in GPUS:
-            shares = [share(s, PER_GPU, count, gigabits, rate) for gigabits in GIGABITS]
-            lines.append(_row(count, [f"{100 * value:.0f} %" for value in shares]))
-    return "\n".join([*lines, "", "![both, drawn](scaling.png)", ""])
+    for step in steps:
+        paragraphs += [f"`{step.name}`, {step.patch}x{step.patch}:", _gpu_table(step, spent)]
+    paragraphs.append("![Pictures per GPU at the limit, and the speed reached](scaling.png)")
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def _filled(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), 98, break_on_hyphens=False)
+def _filled(text: str, first: str = "", rest: str = "") -> str:
+    return textwrap.fill(
+        " ".join(text.split()),
+        100,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+    )
 
 
-def _head() -> list[str]:
-    cells = " | ".join(f"{gigabits} Gbit/s" for gigabits in GIGABITS)
-    return [f"| GPUs | {cells} |", "|---" * (1 + len(GIGABITS)) + "|"]
+def _item(text: str) -> str:
+    return _filled(text, "- ", "  ") + "\n"
 
 
-def _row(count: int, cells: Sequence[str]) -> str:
-    return f"| {count} | {' | '.join(cells)} |"
+def _steps_table(steps: Sequence[Step]) -> str:
+    rows = [
+        [
+            "config",
+            "parameters",
+            "all-reduced",
+            "pictures",
+            "FLOP",
+            "CPU, measured",
+            "FLOP/s",
+        ],
+        *(
+            [
+                f"`{s.name}`",
+                f"{s.parameters:,}",
+                f"{s.bytes / 1e6:.2f} MB",
+                f"{s.batch} of {s.patch}x{s.patch}",
+                f"{s.flop / 1e9:.1f} G",
+                f"{1e3 * s.seconds:.0f} ms",
+                f"{s.flop / s.seconds / 1e9:.0f} G",
+            ]
+            for s in steps
+        ),
+    ]
+    return markdown(rows)
+
+
+def _gpu_table(step: Step, cell: Callable[[Step, int, int], str]) -> str:
+    """A row for each number of GPUs, a column for each rate of the links."""
+    rows = [["GPUs", *(f"{gigabits} Gbit/s" for gigabits in GIGABITS)]]
+    rows += [[str(n), *(cell(step, n, gigabits) for gigabits in GIGABITS)] for n in GPUS]
+    return markdown(rows)
 
 
 def _plot(steps: Sequence[Step], teraflops: float, path: Path) -> None:

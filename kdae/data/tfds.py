@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kdae.data.splits import choose_examples
-from kdae.errors import UserError, did_you_mean
+from kdae.errors import UserError, did_you_mean, first_line
 
 # Image features in order of preference; `hr` is the full picture of super-resolution sets.
 _IMAGE_FEATURES = ("image", "hr", "clean")
@@ -79,7 +79,7 @@ def find_builder(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     except Exception as error:
         # Any exception: those of the data set's own code, of the network and of the disk.
         raise UserError(
-            f"data set tfds:{name} cannot be prepared: {_first_line(error)}"
+            f"data set tfds:{name} cannot be prepared: {first_line(error)}"
         ) from error
     return builder
 
@@ -139,7 +139,7 @@ def read_entries(builder: Any, split: str) -> Iterator[Entry]:
                 pixels=pixels if pixels.shape[-1] in (1, 3) else pixels[..., :3],
             )
     except tf.errors.OpError as error:
-        raise UserError(f"data set {builder.name}: {_first_line(error)}") from error
+        raise UserError(f"data set {builder.name}: {first_line(error)}") from error
 
 
 @contextlib.contextmanager
@@ -197,7 +197,7 @@ def _about_config(base: str, error: Exception) -> str:
     import tensorflow_datasets as tfds
 
     if "BuilderConfig" not in str(error):
-        return _first_line(error)
+        return first_line(error)
     return f"expected one of {', '.join(tfds.builder_cls(base).builder_configs)} behind the /"
 
 
@@ -205,8 +205,3 @@ def _is_text(features: Any, key: str) -> bool:
     import tensorflow_datasets as tfds
 
     return key in features and isinstance(features[key], tfds.features.Text)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kdae.cards import DEFAULT_MODEL
-from kdae.denoise.journal import MANIFEST, Manifest, Settings, refuse_existing
+from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
 from kdae.denoise.plan import Job, plan
 from kdae.denoise.stream import Result, denoise_files
 from kdae.errors import check_share, run_main
@@ -22,7 +22,7 @@ are no pictures by their name, and the output folder itself if it lies inside, a
 Two pictures that would become the same file are an error before anything is done.
 
 The same command goes on where it was stopped (Ctrl-C, kill, power): a picture is in its place
-when it is whole, and what is done is left out. {MANIFEST} in the output folder has a
+when it is whole, and what is done is left out. {JOURNAL} in the output folder has a
 line of JSON for each: file, output, status (done or failed), reason, seconds, bytes and
 modified (of the file), model, digest (of the model), strength. Pictures that failed are tried
 again, those changed since are made anew; what another model or strength made, and what is not
@@ -60,25 +60,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_share("--strength", args.strength)
     jobs = plan(args.input, args.out)
     out = Path(args.out).expanduser()
-    manifest, todo = None, jobs
+    journal, todo = None, jobs
     if jobs[0].target != out:
-        manifest = Manifest(out, Settings.of(args.model, args.strength))
-    if manifest and not args.force:
-        todo = manifest.pending(jobs)
+        journal = Journal(out, Settings.of(args.model, args.strength))
+    if journal and not args.force:
+        todo = journal.pending(jobs)
     elif not args.force:
         refuse_existing(jobs, args.out)
-    failed = _run(args.model, args.strength, jobs, todo, manifest) if todo else 0
+    failed = _run(args.model, args.strength, jobs, todo, journal) if todo else 0
     done = len(todo) - failed
     print(
         f"{done} of {len(todo)} pictures denoised, into {args.out}"
         + (f"; {len(jobs) - len(todo)} were done before" if len(todo) < len(jobs) else "")
-        + (f"; {manifest.path} says what failed" if failed and manifest else "")
+        + (f"; {journal.path} says what failed" if failed and journal else "")
     )
     return 1 if failed else 0
 
 
 def _run(
-    model: str, strength: float, jobs: list[Job], todo: list[Job], manifest: Manifest | None
+    model: str, strength: float, jobs: list[Job], todo: list[Job], journal: Journal | None
 ) -> int:
     """Denoises what is to do, with a progress bar; returns how many failed."""
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
@@ -90,7 +90,7 @@ def _run(
     before = len(jobs) - len(todo)
     # disable=None: no bar where nobody watches, such as in a log file.
     with (
-        manifest.recording() if manifest else nullcontext(),
+        journal.recording() if journal else nullcontext(),
         tqdm(total=len(jobs), initial=before, disable=None, bar_format=bar_format) as bar,
     ):
 
@@ -101,7 +101,7 @@ def _run(
                 failed += 1
 
         denoise_files(
-            denoiser, todo, strength, finished=finished, manifest=manifest, progress=bar.update
+            denoiser, todo, strength, finished=finished, journal=journal, progress=bar.update
         )
     return failed
 

@@ -1,6 +1,6 @@
-"""The manifest of a folder of denoised pictures: what each was made of, and what failed.
+"""The journal of a folder of denoised pictures: what each was made of, and what failed.
 
-`kdae-manifest.jsonl` lies in the folder and holds one JSON object per picture:
+`kdae-journal.jsonl` lies in the folder and holds one JSON object per picture:
 
     file       the picture that was read, as an absolute path
     output     the picture that was written, from the folder
@@ -16,26 +16,20 @@ So a later run knows which pictures are done, and mixes nothing that was made di
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from kdae.cards import locate_model
 from kdae.denoise.plan import Job
 from kdae.errors import UserError
-from kdae.files import replace_file
+from kdae.files import TEMPORARY, digest, replace_file, try_lock
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
-
-MANIFEST = "kdae-manifest.jsonl"
+JOURNAL, LOCK = "kdae-journal.jsonl", ".kdae-lock"
 _SHOWN = 3  # names in an error
 
 
@@ -60,8 +54,7 @@ class Settings:
         Raises:
             UserError: if there is no such model.
         """
-        data = locate_model(model)[0].read_bytes()
-        return cls(model, hashlib.sha256(data).hexdigest()[:16], strength)
+        return cls(model, digest(locate_model(model)[0])[:16], strength)
 
     def __str__(self) -> str:
         return f"{self.model} ({self.digest}) at strength {self.strength}"
@@ -70,8 +63,8 @@ class Settings:
 _SETTINGS = [field.name for field in dataclasses.fields(Settings)]
 
 
-class Manifest:
-    """The manifest of an output folder; nothing is written before `recording`.
+class Journal:
+    """The journal of an output folder; nothing is written before `recording`.
 
     Args:
         folder: where the denoised pictures go; need not exist.
@@ -80,7 +73,7 @@ class Manifest:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
-        self.path = folder / MANIFEST
+        self.path = folder / JOURNAL
         self.settings = settings
         self.records = _read(self.path)
         self._lock = threading.Lock()
@@ -91,7 +84,7 @@ class Manifest:
 
         Raises:
             UserError: if a picture would be replaced that was made by other settings or of
-                another picture, or of which the manifest knows nothing.
+                another picture, or of which the journal knows nothing.
         """
         todo: list[Job] = []
         foreign: list[Job] = []
@@ -127,7 +120,7 @@ class Manifest:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Makes the folder and keeps the manifest open for `add`; one process at a time.
+        """Makes the folder and keeps the journal open for `add`; one process at a time.
 
         At the end it is written anew, with one line per picture, also after an error.
 
@@ -188,8 +181,8 @@ class Manifest:
     def _sweep(self) -> None:
         """Removes what a killed process was writing."""
         unfinished = [name for name, r in self.records.items() if r.get("status") == "writing"]
-        for place in {(self.folder / name).parent for name in unfinished}:
-            for file in place.glob(".kdae-*.tmp"):
+        for place in {self.folder, *((self.folder / name).parent for name in unfinished)}:
+            for file in place.glob(TEMPORARY):
                 file.unlink(missing_ok=True)
 
     def _rewrite(self) -> None:
@@ -244,18 +237,12 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes out of a folder, where the system can."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Keeps other processes out of a folder, where the file system has locks."""
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"--out {folder}: another process is writing into it") from None
-        except OSError:  # a file system without locks
-            pass
+        held = try_lock(folder / LOCK)
+    except OSError:  # no locks here, or not writable, which the first write will say
+        held = ExitStack()
+    if held is None:
+        raise UserError(f"--out {folder}: another process is writing into it")
+    with held:
         yield
-    finally:
-        os.close(descriptor)

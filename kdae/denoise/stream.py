@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from kdae.denoise.journal import Manifest
+from kdae.denoise.journal import Journal
 from kdae.denoise.plan import Job
 from kdae.errors import UserError
 from kdae.images import Picture, pixel_count, read_image, write_image
@@ -78,7 +78,7 @@ def denoise_files(
     strength: float = 1.0,
     *,
     finished: Callable[[Result], object],
-    manifest: Manifest | None = None,
+    journal: Journal | None = None,
     progress: Callable[[float], object] | None = None,
     held: int = HELD,
 ) -> None:
@@ -91,7 +91,7 @@ def denoise_files(
         jobs: none of which may write what another one reads.
         strength: 0 (nothing) to 1.
         finished: called with the result of each job, in their order, by this thread.
-        manifest: where each result is recorded, as soon as its picture is in its place.
+        journal: where each result is recorded, as soon as its picture is in its place.
         progress: called with the share of a picture done since the last call.
         held: pixels in memory, see `HELD`.
     """
@@ -111,7 +111,7 @@ def denoise_files(
                 if reading:
                     job, cost, future = reading.popleft()
                     outcome = _run(denoiser, job, future.result(), strength, progress)
-                    writing.append((cost, writers.submit(_finish, job, outcome, manifest)))
+                    writing.append((cost, writers.submit(_finish, job, outcome, journal)))
                     del future, outcome  # and with them the picture
                 while writing and (not reading or writing[0][1].done()):
                     cost, written = writing.popleft()
@@ -181,20 +181,20 @@ def _run(
     return _Read(picture, "", read.seconds + time.perf_counter() - start)
 
 
-def _finish(job: Job, outcome: _Read, manifest: Manifest | None) -> Result:
+def _finish(job: Job, outcome: _Read, journal: Journal | None) -> Result:
     """Writes the picture, if there is one, and records the result."""
     start = time.perf_counter()
     reason = outcome.reason
     if outcome.picture is not None:
-        if manifest:
-            manifest.add(job, "writing")
+        if journal:
+            journal.add(job, "writing")
         try:
             _save(job, outcome.picture)
         except (UserError, MemoryError) as error:
             reason = str(error) or f"{job.source}: not enough memory"
     seconds = outcome.seconds + time.perf_counter() - start
-    if manifest:
-        manifest.add(job, "failed" if reason else "done", reason, seconds)
+    if journal:
+        journal.add(job, "failed" if reason else "done", reason, seconds)
     return Result(job, reason or None, seconds)
 
 

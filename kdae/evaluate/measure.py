@@ -20,6 +20,7 @@ from kdae.data import Example, Pictures
 from kdae.images import from_float, to_float
 from kdae.metrics import psnr, ssim
 from kdae.noise import build_noise
+from kdae.tables import columns
 
 
 def evaluate(
@@ -116,6 +117,4 @@ def format_table(results: Sequence[Mapping[str, Any]]) -> str:
                 f"{r['seconds_per_megapixel']:.2f}",
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return columns(rows)

@@ -20,6 +20,7 @@ from kdae.export.formats import Artifact, Exporter, Job, NotRun, Run
 from kdae.export.graph import reflected
 from kdae.export.photographs import SIGMA, Photograph
 from kdae.metrics import psnr
+from kdae.tables import columns
 
 REPORT = "export-report.json"
 CUTS = ((201, 135), (7, 5))  # height and width
@@ -118,15 +119,7 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
             )
         )
         notes += [f"missed: {name}: {failure}" for failure in row["failures"]]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            cell.rjust(width) if 0 < place < 6 else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([*text, *dict.fromkeys(notes)])
+    return "\n".join([columns(lines, right=range(1, 6)), *dict.fromkeys(notes)])
 
 
 def report(

@@ -7,9 +7,7 @@ Pillow reads 8-bit pictures (`kdae.images.pillow`). It cuts 16-bit colour down t
 import glob
 import io
 import os
-import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from kdae.errors import UserError
+from kdae.files import replace_file
 from kdae.images import deep, pillow
 from kdae.images.pixels import Picture
 
@@ -121,9 +120,13 @@ def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
             f"{path}: the picture has transparency, which {suffix} cannot hold; "
             f"write .png, .tif or .webp"
         )
-    try:
-        with _atomic(path) as file:
+
+    def write(temporary: Path) -> None:
+        with temporary.open("xb") as file:
             _write(file, suffix, picture)
+
+    try:
+        replace_file(path, write)
     except (OSError, ValueError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be written ({reason})") from error
@@ -169,20 +172,6 @@ def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         samples = samples[:, ::-1]
     return samples
-
-
-@contextmanager
-def _atomic(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a temporary file beside `path` that takes its place when all went well."""
-    temporary = path.with_name(f".kdae-{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write(file: IO[bytes], suffix: str, picture: Picture) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import kdae
 from kdae.cards import CARD_FORMAT, load_card, locate_model
-from kdae.errors import UserError
+from kdae.errors import UserError, first_line
 from kdae.files import replace_file
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def load_model(name: str | Path) -> tuple[keras.Model, dict[str, Any]]:
         model = keras.saving.load_model(path, compile=False)
         card = describe(model, path.stem)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = (
-            str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        )
+        reason = first_line(error)
         raise UserError(f"model {name}: {path} is not a kdae model ({reason})") from error
     if card_path is not None:
         card |= load_card(card_path)

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from kdae.model.layers import STRIDE, BilinearUpsample, DepthToSpace
+from kdae.tables import columns
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int | str = "same") -> int:
@@ -195,18 +196,10 @@ def format_table(model: keras.Model) -> str:
             (row.name, row.kind, row.kernel or "", row.stride, row.filters, row.reach.jump,
              f"{row.reach.field} px", f"{row.parameters:,}", f"{row.flop_per_pixel:,.0f}")
         )  # fmt: skip
-    widths = [max(len(str(line[i])) for line in lines) for i in range(len(lines[0]))]
-    text = [
-        "  ".join(
-            str(cell).ljust(w) if i < 2 else str(cell).rjust(w)
-            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
     t = totals(model)
-    text.append(
+    return (
+        f"{columns(lines, right=range(2, len(lines[0])))}\n"
         f"{t.parameters:,} parameters, {t.flop_per_pixel:,.0f} FLOP per pixel, receptive field "
         f"{t.receptive_field}x{t.receptive_field}, sizes in multiples of {t.size_multiple}, "
         f"tiles need {t.halo} pixels of context"
     )
-    return "\n".join(text)

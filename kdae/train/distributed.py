@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from kdae.errors import UserError
+from kdae.errors import UserError, first_line
 from kdae.quiet import quiet
 
 VARIABLE = "TF_CONFIG"
@@ -216,5 +216,4 @@ def _first_line(error: tf.errors.OpError) -> str:
     # Without the place in the graph, and without the phrase that the operation was aborted.
     text = re.sub(r"\{\{.*?\}\}|Collective ops is aborted by:", "", error.message)
     # After a line that ends in a colon, the next one lists the workers concerned.
-    text = text.replace(":\n", ": ").strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    return first_line(error, text.replace(":\n", ": "))

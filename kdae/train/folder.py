@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from kdae.cards import CARD, MODEL, write_card
 from kdae.data import Example, Pictures
-from kdae.errors import UserError
+from kdae.errors import UserError, first_line
 from kdae.files import replace_file
 from kdae.metrics import psnr
 from kdae.model import describe, save_model
@@ -133,7 +133,7 @@ class Record:
             self.manager.save(checkpoint_number=step)
         except (OSError, tf.errors.OpError) as error:
             kept = self.manager.latest_checkpoint
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise UserError(
                 f"{self.out}: the checkpoint of step {step} could not be written ({reason}); "
                 f"the last one, {Path(kept).name if kept else 'none'}, is intact: free some "

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kdae.errors import UserError, run_main
+from kdae.tables import columns
 
 
 def format_trials(rows: Sequence[dict[str, Any]]) -> str:
@@ -35,11 +36,7 @@ def format_trials(rows: Sequence[dict[str, Any]]) -> str:
         [f"{value:.3f}" if key == "psnr" else str(value) for key, value in row.items()]
         for row in order
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return columns(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

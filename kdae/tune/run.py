@@ -25,14 +25,14 @@ from tqdm import tqdm
 from kdae.cards import CARD, load_card, write_card
 from kdae.data import Source
 from kdae.errors import UserError
-from kdae.files import replace_file
+from kdae.files import locked, replace_file, try_lock
 from kdae.train import Config, train
 from kdae.train.config import to_dict
 from kdae.train.folder import CHECKPOINTS, CONFIG
 from kdae.train.loop import Diverged
 from kdae.train.plots import plot_search
 from kdae.tune.sealed import check_unseen, measure_once
-from kdae.tune.trials import LOCK, Choice, Search, locked, try_lock, with_settings
+from kdae.tune.trials import LOCK, Choice, Search, with_settings
 
 
 def tune(

@@ -17,7 +17,7 @@ from kdae.engine import load
 from kdae.errors import UserError
 from kdae.evaluate import evaluate
 from kdae.evaluate.measure import noisy_examples, pair_examples
-from kdae.files import replace_file
+from kdae.files import digest, replace_file
 from kdae.metrics import SSIM_MIN_SIZE
 from kdae.noise import NoiseSpec
 from kdae.train import Config
@@ -53,9 +53,9 @@ def check_unseen(config: Config, test: Source | None) -> None:
     }
     new = _test_pictures(config, test)
     for name, array in zip(new.names, new.arrays, strict=True):
-        if (digest := _digest(array)) in known:
+        if (same := known.get(_digest(array))) is not None:
             raise UserError(
-                f"test picture {name}: the same as {known[digest]}, which is trained or "
+                f"test picture {name}: the same as {same}, which is trained or "
                 "chosen on: a figure on it would say nothing of new pictures"
             )
 
@@ -75,7 +75,7 @@ def measure_once(seal: Path, run: Path, config: Config, test: Source | None) -> 
     Raises:
         UserError: `seal` belongs to another model.
     """
-    model = hashlib.sha256((run / MODEL).read_bytes()).hexdigest()
+    model = digest(run / MODEL)
     try:
         with open(seal, "x", encoding="utf-8") as file:
             json.dump({"model": model, "result": None}, file)

@@ -8,20 +8,20 @@ then goes on with the trial from its last checkpoint.
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import optuna
 import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from kdae.errors import UserError
+from kdae.files import locked, try_lock
 from kdae.train import Config
 from kdae.train.config import apply_setting, config_from_dict, to_dict
 
@@ -93,25 +93,6 @@ def with_settings(config: Config, settings: dict[str, str]) -> Config:
     return config_from_dict(tree)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds a file lock, waiting for it."""
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def try_lock(path: Path) -> IO[str] | None:
-    """An open file that holds the lock until it is closed; None if another has it."""
-    file = open(path, "a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
-
-
 class Search:
     """The trials in a folder.
 
@@ -152,11 +133,11 @@ class Search:
                 keys = [choice.key for choice in choices]
                 self.study.enqueue_trial(dict(zip(keys, combination, strict=True)))
 
-    def claim(self) -> tuple[Trial, dict[str, str], IO[str]] | None:
+    def claim(self) -> tuple[Trial, dict[str, str], ExitStack] | None:
         """The next trial to run: one whose process died, else a new one.
 
         Returns:
-            The trial, its settings, and the file to close when it is over; None when none
+            The trial, its settings, and the lock to close when it is over; None when none
             is left to begin.
         """
         with locked(self.folder / LOCK):
@@ -224,6 +205,6 @@ class Search:
     def _settings(self, trial: Trial) -> dict[str, str]:
         return {choice.key: choice.suggest(trial) for choice in self.choices}
 
-    def _hold(self, number: int) -> IO[str] | None:
+    def _hold(self, number: int) -> ExitStack | None:
         (self.folder / "trials").mkdir(exist_ok=True)
         return try_lock(self.folder / "trials" / f"{number:03}.lock")

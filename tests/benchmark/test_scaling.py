@@ -9,6 +9,8 @@ from kdae.benchmark import scaling
 from kdae.benchmark.__main__ import main
 from kdae.benchmark.scaling import Step, exchange_seconds, limit, share
 from kdae.errors import UserError
+from kdae.model import build_denoiser, totals
+from kdae.train import load_config
 
 # 1 MB of gradients; 1 GFLOP per picture.
 STEP = Step("x.yaml", 249_998, batch=4, patch=96, flop=4e9, seconds=0.1)
@@ -35,6 +37,20 @@ def test_the_limit_is_where_computing_takes_as_long() -> None:
             assert share(STEP, pictures, count, gigabits, RATE) >= 0.5
     assert limit(STEP, 8, 10, 100 * RATE) > limit(STEP, 8, 100, 100 * RATE)
     assert limit(STEP, 512, 10, 100 * RATE) > limit(STEP, 8, 10, 100 * RATE)
+
+
+def test_the_page_in_docs_is_the_one_that_is_written() -> None:
+    page = (Path(__file__).parents[2] / "docs/scaling.md").read_text()
+    steps = []
+    for name, rate in re.findall(r"^\| `(.*?)` .* (\d+) G \|$", page, re.M):
+        config = load_config(name)
+        last = config.train.grow[-1] if config.train.grow else config.train
+        cost = totals(build_denoiser(config.model, config.data.channels))
+        flop = 3 * cost.flop_per_pixel * last.batch * last.patch**2
+        seconds = flop / (float(rate) * 1e9)
+        steps.append(Step(name, cost.parameters, last.batch, last.patch, flop, seconds))
+    command = " ".join(re.findall(r"`(python .*?)`", page, re.S)[0].split())
+    assert scaling.format_scaling(steps, 20, command) == page
 
 
 def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

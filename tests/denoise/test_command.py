@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from kdae.denoise.__main__ import main
-from kdae.denoise.journal import MANIFEST
+from kdae.denoise.journal import JOURNAL, LOCK
 from kdae.errors import UserError
 from kdae.images import Picture, read_image, write_image
 from tests.helpers import noise_image, tiny_denoiser, tiny_run
@@ -46,7 +46,7 @@ def test_a_folder_of_everything(
     (error,) = captured.err.strip().splitlines()
     assert error.startswith("error: ") and "broken.png" in error
     written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
-    assert written == sorted([*names, MANIFEST])
+    assert written == sorted([*names, JOURNAL, LOCK])
     for name, pixels in names.items():
         result = read_image(out / name)
         assert result.alpha is None
@@ -55,7 +55,7 @@ def test_a_folder_of_everything(
 
 
 def records(out: Path) -> dict[str, dict[str, str]]:
-    lines = (out / MANIFEST).read_text().splitlines()
+    lines = (out / JOURNAL).read_text().splitlines()
     return {Path(line["output"]).name: line for line in map(json.loads, lines)}
 
 
@@ -70,7 +70,7 @@ def test_the_same_command_goes_on(
     command = [str(top), "-o", str(out), "--model", run]
     assert main(command) == 1
     assert (
-        f"2 of 3 pictures denoised, into {out}; {out / MANIFEST} says" in capsys.readouterr()[0]
+        f"2 of 3 pictures denoised, into {out}; {out / JOURNAL} says" in capsys.readouterr()[0]
     )
     written = records(out)
     assert {name: line["status"] for name, line in written.items()} == {
@@ -135,7 +135,7 @@ def test_stopped_in_the_middle(tmp_path: Path, run: str, kill: signal.Signals) -
         result = read_image(out / name).pixels
         expected = tiny_denoiser(3).denoise(read_image(top / name).pixels)
         np.testing.assert_array_equal(result, expected)
-    assert sorted(path.name for path in out.iterdir()) == [*names, MANIFEST]
+    assert sorted(path.name for path in out.iterdir()) == [LOCK, *names, JOURNAL]
     again = [name for name in early if (out / name).stat().st_mtime_ns != early[name]]
     assert len(again) <= (4 if kill == signal.SIGKILL else 0)
 

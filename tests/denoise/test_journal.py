@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kdae.denoise.journal import MANIFEST, Manifest, Settings, refuse_existing
+from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
 from kdae.denoise.plan import Job
 from kdae.errors import UserError
 from tests.helpers import touch
@@ -18,19 +18,19 @@ def job(folder: Path, name: str) -> Job:
     return Job(folder / "in" / name, folder / "out" / name)
 
 
-def recorded(folder: Path, *steps: tuple[str, str], settings: Settings = MODEL) -> Manifest:
+def recorded(folder: Path, *steps: tuple[str, str], settings: Settings = MODEL) -> Journal:
     """Records each (name, status); all files exist."""
-    manifest = Manifest(folder / "out", settings)
-    with manifest.recording():
+    journal = Journal(folder / "out", settings)
+    with journal.recording():
         for name, status in steps:
             touch(*job(folder, name))
-            manifest.add(job(folder, name), status, "broken" if status == "failed" else "", 1.5)
-    return Manifest(folder / "out", settings)
+            journal.add(job(folder, name), status, "broken" if status == "failed" else "", 1.5)
+    return Journal(folder / "out", settings)
 
 
 def test_done_is_done(tmp_path: Path) -> None:
     jobs = [job(tmp_path, f"{name}.png") for name in "abcd"]
-    manifest = recorded(
+    journal = recorded(
         tmp_path,
         ("a.png", "writing"),
         ("a.png", "done"),
@@ -39,13 +39,13 @@ def test_done_is_done(tmp_path: Path) -> None:
     )
     touch(jobs[3].source)
     jobs[2].target.unlink()
-    assert manifest.pending(jobs) == jobs[2:]
+    assert journal.pending(jobs) == jobs[2:]
     jobs[0].target.unlink()  # deleted by the user: to be made again
     jobs[1].source.write_bytes(b"another")
-    assert manifest.pending(jobs) == jobs
+    assert journal.pending(jobs) == jobs
     os.utime(jobs[1].source, ns=(0, 0))
-    assert manifest.pending(jobs) == jobs
-    lines = (tmp_path / "out" / MANIFEST).read_text().splitlines()
+    assert journal.pending(jobs) == jobs
+    lines = (tmp_path / "out" / JOURNAL).read_text().splitlines()
     assert [json.loads(line)["output"] for line in lines] == ["a.png", "b.png", "c.png"]
     first, _, last = map(json.loads, lines)
     assert set(first) == {
@@ -59,20 +59,20 @@ def test_done_is_done(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ["", "\n", '{"output": "b.png", "stat', "\xff\x00[1]\n3\n"])
 def test_a_line_cut_short(tmp_path: Path, end: str) -> None:
     recorded(tmp_path, ("a.png", "done"))
-    path = tmp_path / "out" / MANIFEST
+    path = tmp_path / "out" / JOURNAL
     path.write_bytes(path.read_bytes().rstrip() + b"\n" * bool(end) + end.encode("latin-1"))
-    manifest = recorded(tmp_path, ("c.png", "done"))
-    assert list(manifest.records) == ["a.png", "c.png"]
-    assert manifest.pending([job(tmp_path, "a.png"), job(tmp_path, "c.png")]) == []
+    journal = recorded(tmp_path, ("c.png", "done"))
+    assert list(journal.records) == ["a.png", "c.png"]
+    assert journal.pending([job(tmp_path, "a.png"), job(tmp_path, "c.png")]) == []
 
 
 def test_killed_while_writing(tmp_path: Path) -> None:
-    manifest = recorded(tmp_path, ("x/a.png", "done"), ("x/b.png", "writing"))
+    journal = recorded(tmp_path, ("x/a.png", "done"), ("x/b.png", "writing"))
     left = tmp_path / "out" / "x" / ".kdae-0.tmp"
     touch(left)
     jobs = [job(tmp_path, "x/a.png"), job(tmp_path, "x/b.png")]
-    assert manifest.pending(jobs) == jobs[1:]
-    with manifest.recording():
+    assert journal.pending(jobs) == jobs[1:]
+    with journal.recording():
         assert not left.exists()
 
 
@@ -87,14 +87,14 @@ def test_settings_are_not_mixed(tmp_path: Path, other: Settings) -> None:
         rf"out/b\.png made by {made} strength 1\.0, not by {asked} strength {other.strength}"
     )
     with pytest.raises(UserError, match=message):
-        Manifest(tmp_path / "out", other).pending(jobs)
+        Journal(tmp_path / "out", other).pending(jobs)
     renamed = Settings("runs/photo", MODEL.digest, 1.0)  # the same model all the same
     touch(jobs[2].source)
-    assert Manifest(tmp_path / "out", renamed).pending(jobs) == jobs[2:]
+    assert Journal(tmp_path / "out", renamed).pending(jobs) == jobs[2:]
 
 
 def test_what_is_not_from_here_stays(tmp_path: Path) -> None:
-    manifest = recorded(tmp_path, ("a.png", "done"), ("b.png", "failed"))
+    journal = recorded(tmp_path, ("a.png", "done"), ("b.png", "failed"))
     touch(tmp_path / "out" / "x.png", tmp_path / "elsewhere" / "a.png")
     for source, name in (
         (tmp_path / "in" / "x.png", "x.png"),  # nothing is known of it
@@ -103,17 +103,17 @@ def test_what_is_not_from_here_stays(tmp_path: Path) -> None:
         (tmp_path / "out" / "a.png", "a.png"),  # would be denoised twice
     ):
         with pytest.raises(UserError, match=f"{name} would be replaced; .* --force"):
-            manifest.pending([Job(source, tmp_path / "out" / name)])
+            journal.pending([Job(source, tmp_path / "out" / name)])
 
 
 def test_a_picture_onto_itself_is_never_done(tmp_path: Path) -> None:
     onto = Job(tmp_path / "a.png", tmp_path / "a.png")
     touch(onto.source)
-    manifest = Manifest(tmp_path, MODEL)
-    with manifest.recording():
-        manifest.add(onto, "done")
+    journal = Journal(tmp_path, MODEL)
+    with journal.recording():
+        journal.add(onto, "done")
     with pytest.raises(UserError, match=r"a\.png would be replaced"):
-        Manifest(tmp_path, MODEL).pending([onto])
+        Journal(tmp_path, MODEL).pending([onto])
 
 
 def test_a_long_list_is_cut(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_long_list_is_cut(tmp_path: Path) -> None:
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
-    first, second = (Manifest(tmp_path / "out", MODEL) for _ in range(2))
+    first, second = (Journal(tmp_path / "out", MODEL) for _ in range(2))
     with first.recording():
         with pytest.raises(UserError, match="out: another process is writing into it"):
             with second.recording():
@@ -135,22 +135,22 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def test_an_error_keeps_what_was_done(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path / "out", MODEL)
-    with pytest.raises(KeyboardInterrupt), manifest.recording():
+    journal = Journal(tmp_path / "out", MODEL)
+    with pytest.raises(KeyboardInterrupt), journal.recording():
         touch(*job(tmp_path, "a.png"))
-        manifest.add(job(tmp_path, "a.png"), "done")
+        journal.add(job(tmp_path, "a.png"), "done")
         raise KeyboardInterrupt
-    assert Manifest(tmp_path / "out", MODEL).records["a.png"]["status"] == "done"
+    assert Journal(tmp_path / "out", MODEL).records["a.png"]["status"] == "done"
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path / "file" / "out", MODEL)
+    journal = Journal(tmp_path / "file" / "out", MODEL)
     touch(tmp_path / "file")
-    with pytest.raises(UserError, match=rf"{MANIFEST}: cannot be written"):
-        with manifest.recording():
+    with pytest.raises(UserError, match=rf"{JOURNAL}: cannot be written"):
+        with journal.recording():
             pass
-    with pytest.raises(UserError, match=rf"{MANIFEST}: cannot be read"):
-        Manifest(tmp_path / "file" / "out", MODEL)
+    with pytest.raises(UserError, match=rf"{JOURNAL}: cannot be read"):
+        Journal(tmp_path / "file" / "out", MODEL)
 
 
 def test_settings_of_a_model(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from kdae.images import (
     read_image,
     write_image,
 )
-from kdae.images import files as images
 from tests.images.samples import ALPHA, ALPHA16, PROFILE, RGB, RGB16, SMOOTH, same, save
 
 # What is written comes back.
@@ -99,7 +98,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(images.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"a\.png: cannot be written \(No space left"):
         write_image(target, Picture(RGB // 2))
     assert os.listdir(tmp_path) == ["a.png"]
