@@ -3,6 +3,8 @@
 PYTHON ?= python3
 MODEL ?= photo
 TESTS ?= tests
+# Tests side by side; each worker has TensorFlow in its memory, 1 to 2 GB.
+WORKERS ?= 2
 BIN := .venv/bin
 SHELL := /bin/bash
 # Node comes from .venv even where the system has one: a system's may be too old for Vite or come
@@ -10,7 +12,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint unit test-arm test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
+.PHONY: help install train test lint unit test-arm test-big test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -55,8 +57,10 @@ web: web/public/models/models.json  ## export the shipped models and build the p
 serve-web: web  ## open the page in a browser
 	cd web && npm run --silent preview -- --open
 
-unit: install web  ## the tests alone
-	$(BIN)/pytest
+# Files are begun in the order of conftest.py, not of their number of tests.
+unit: install web  ## the tests: WORKERS (2) side by side, then one by one those marked `alone`
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not alone'
+	$(BIN)/pytest -m alone
 
 test: lint unit  ## lint, then run everything
 
@@ -99,6 +103,10 @@ test-serving: install $(SERVING)/installed  ## the model behind KServe: client, 
 # Outside `test`, which has a part of it: takes a quarter of an hour.
 test-workers: install  ## lose training workers in every way, and go on
 	$(BIN)/pytest tests/train/slow_distributed.py
+
+# Outside `test`, which has 4 and 12 megapixels.
+test-big: install web  ## the page with pictures of 12 and 50 megapixels: time, memory, frames
+	cd web && KDAE_BIG=1 npm run --silent e2e -- big
 
 # Outside `test`, which runs the wheel unpacked: takes a minute.
 test-wheel: install  ## install the wheel into an empty environment and denoise a picture with it

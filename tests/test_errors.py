@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -79,12 +80,14 @@ def test_a_bug_ends_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> No
 
 
 _BUG_AMID_BATCHES = """
-import numpy as np
 from kdae.errors import run_main
-from kdae.data import AugmentConfig, Pictures, training_batches
-from kdae.noise import NoiseConfig
 
 def main(argv):
+    import numpy as np
+    import tensorflow
+    print(tensorflow.constant(3).numpy())
+    from kdae.data import AugmentConfig, Pictures, training_batches
+    from kdae.noise import NoiseConfig
     pictures = Pictures(["0"], ["CC0-1.0"], [np.zeros((64, 64, 3), np.uint8)], None, "test")
     batches = iter(training_batches(
         pictures, NoiseConfig(), AugmentConfig(windows=64), batch=64, patch=48, seed=0,
@@ -97,8 +100,11 @@ run_main(main)
 """
 
 
-def test_a_bug_amid_batches_ends_too() -> None:
+def test_tensorflow_is_imported_quietly_and_a_bug_amid_batches_ends_too() -> None:
+    # TensorFlow, imported by other tests before, leaves its own level of talk behind.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     command = [sys.executable, "-c", _BUG_AMID_BATCHES]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert ended.returncode == 1
+    ended = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stdout) == (1, "3\n"), ended.stderr
+    assert ended.stderr.startswith("Traceback (most recent call last):\n")
     assert "KeyError: 'bug'" in ended.stderr

@@ -111,6 +111,10 @@ def test_maths_and_jobs(packages: None) -> None:
     npm("test", timeout=120)
 
 
-@pytest.mark.parametrize("suite", ["seam", "clean", "errors", "site", "lab", "backends", "big"])
+SUITES = ["seam", "clean", "errors", "site", "lab", "backends"]
+BIG = pytest.param("big", marks=pytest.mark.alone)  # measures time and memory
+
+
+@pytest.mark.parametrize("suite", [*SUITES, BIG])
 def test_in_chromium(chromium: None, page: None, suite: str) -> None:
     print(npm("run", "e2e", "--", suite, timeout=600))

@@ -42,6 +42,7 @@ def test_folders_without_pictures(tmp_path: Path, model: str) -> None:
         measure_folder(model, tmp_path)
 
 
+@pytest.mark.alone
 def test_what_is_slow_is_found_out(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,26 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from kdae.benchmark import isolated
 from kdae.benchmark.isolated import measured
 from kdae.benchmark.memory import format_table, measure_memory
 from kdae.errors import UserError
+from tests.benchmark.timed import holder, sleeper
 
-
-def sleeper(seconds: float) -> Callable[[], None]:
-    time.sleep(0.3)  # not counted
-    return lambda: time.sleep(seconds)
-
-
-def holder(megabytes: int) -> Callable[[], int]:
-    if len(os.sched_getaffinity(0)) != 1:
-        raise ValueError("not confined")
-    return lambda: int(np.ones(megabytes * 10**6, np.uint8).sum())
+pytestmark = pytest.mark.alone
 
 
 def test_the_clock_and_the_processor_time() -> None:

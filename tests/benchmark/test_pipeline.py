@@ -21,6 +21,7 @@ SMALL = config_from_dict(
 )
 
 
+@pytest.mark.alone
 def test_a_slow_pipeline_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     real = pipeline.training_batches
 

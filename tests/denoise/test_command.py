@@ -13,6 +13,7 @@ from kdae.denoise.__main__ import main
 from kdae.denoise.journal import JOURNAL, LOCK
 from kdae.errors import UserError
 from kdae.images import Picture, read_image, write_image
+from tests import warm
 from tests.helpers import noise_image, tiny_denoiser, tiny_run
 
 
@@ -109,27 +110,24 @@ def test_stopped_in_the_middle(tmp_path: Path, run: str, kill: signal.Signals) -
     for seed, name in enumerate(names):
         save(top / name, noise_image(200, 200, 3, seed=seed))
     arguments = [str(top), "-o", str(out), "--model", run]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kdae.denoise", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # Whoever runs the tests in the background has them ignore it, and what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    end = time.monotonic() + 300
-    while len(list(out.glob("*.png"))) < 3:
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.005)
-    process.send_signal(kill)
-    _, said = process.communicate(timeout=300)
+    with warm.Command("-m", "kdae.denoise", *arguments) as command:
+        end = time.monotonic() + 300
+        while len(list(out.glob("*.png"))) < 3:
+            assert command.code is None and time.monotonic() < end
+            time.sleep(0.005)
+        command.send(kill)
+        ended = command.ended()
     early = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert 3 <= len(early) < len(names)
     if kill == signal.SIGINT:
-        assert process.returncode == 130
+        assert ended.code == 130
         # Before it may be what TensorFlow has to say of this machine.
-        assert said.endswith("interrupted\n") and "Traceback" not in said
+        assert ended.err.endswith("interrupted\n") and "Traceback" not in ended.err
         # All that was begun is whole and recorded, so nothing is done twice.
         done = {name for name, line in records(out).items() if line["status"] == "done"}
         assert done == set(early)
+    else:
+        assert ended.code == -signal.SIGKILL
     assert main(arguments) == 0
     for name in names:
         result = read_image(out / name).pixels
@@ -187,22 +185,14 @@ def test_a_format_that_cannot_hold_it(
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["none.png", "-o", "out"], "error: none.png: no such file or folder\n"),
-        (
-            ["none.png", "-o", "out", "--strength", "2"],
-            "error: --strength: expected 0 to 1, got 2\n",
-        ),
-    ],
-)
-def test_bad_arguments_end_with_status_2(
-    tmp_path: Path, arguments: list[str], message: str
-) -> None:
-    command = [sys.executable, "-m", "kdae.denoise", *arguments]
+def test_bad_arguments_end_with_status_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kdae.denoise", "none.png", "-o", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    message = "error: none.png: no such file or folder\n"
     assert (done.returncode, done.stderr) == (2, message)
+    with pytest.raises(UserError) as caught:
+        main(["none.png", "-o", "out", "--strength", "2"])
+    assert str(caught.value) == "--strength: expected 0 to 1, got 2"
 
 
 def test_unknown_model(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """The export command: a run trained in half precision to every format, and what goes wrong."""
 
 import json
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,40 +19,14 @@ from kdae.export.__main__ import main, model_name
 from kdae.export.formats import Artifact, Bounds, Job, NotRun, Run, find_exporter
 from kdae.export.photographs import examples
 from kdae.export.run import export_model, in_float32
-from kdae.export.tfjs import exporter as tfjs
 from kdae.export.tflite.flatbuffer import read_card
-from kdae.model import build_denoiser, encoder, load_model
+from kdae.model import build_denoiser, load_model
 from kdae.train import train
 from kdae.train.config import config_from_dict
 from tests.helpers import TINY, noise_image, tiny_card, tiny_model, tiny_run
 
-FORMATS = ["savedmodel", "tflite", "tfjs"]
-
-# Prints the outputs of an encoder, the finest scale first.
-RUN_ENCODER = """
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import path from "node:path";
-
-const { modules, folder, image } = JSON.parse(readFileSync(0, "utf8"));
-const require = createRequire(modules);
-const tf = require("@tensorflow/tfjs-core");
-const { loadGraphModel } = require("@tensorflow/tfjs-converter");
-const wasm = require.resolve("@tensorflow/tfjs-backend-wasm");
-require(wasm).setWasmPaths(path.dirname(wasm) + path.sep);
-await tf.setBackend("wasm");
-
-const json = JSON.parse(readFileSync(path.join(folder, "model.json"), "utf8"));
-const files = json.weightsManifest.flatMap(({ paths }) => paths);
-const bytes = Buffer.concat(files.map((file) => readFileSync(path.join(folder, file))));
-const weightSpecs = json.weightsManifest.flatMap(({ weights }) => weights);
-const artifacts = { ...json, weightSpecs, weightData: new Uint8Array(bytes).buffer };
-const model = await loadGraphModel({ load: async () => artifacts });
-const names = Object.keys(json.signature.outputs).sort();
-const outputs = names.map((name) => json.signature.outputs[name].name);
-const features = model.execute(tf.tensor4d(image), outputs);
-console.log(JSON.stringify(await Promise.all(features.map((feature) => feature.array()))));
-"""
+# `test_tfjs` has the third.
+FORMATS = ["savedmodel", "tflite"]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command makes of the run, in all formats."""
+    """What the command makes of the run, in two formats at once."""
     out = tmp_path_factory.mktemp("exports")
     assert main(["--model", str(run), "--format", *FORMATS, "--out", str(out)]) == 0
     assert [path.name for path in out.iterdir()] == ["small"]
@@ -91,7 +63,7 @@ def test_the_report_holds_every_artifact_against_keras(exported: Path) -> None:
     rows = {(row["file"], row["variant"]): row for row in report["artifacts"]}
     names = [f"tflite/small-{v}" for v in ("float32", "float16", "weights8", "int8", "uint8")]
     files = [f"{name}{size}.tflite" for name in names for size in ("", "-256")]
-    files += ["savedmodel/1"] * 2 + [f"tfjs/{v}" for v in ("float32", "float16", "uint8")]
+    files += ["savedmodel/1"] * 2
     assert sorted(file for file, _ in rows) == sorted(files)
     for (file, variant), row in rows.items():
         assert "not_run" not in row, row["not_run"]
@@ -99,8 +71,7 @@ def test_the_report_holds_every_artifact_against_keras(exported: Path) -> None:
         path = exported / file
         sizes = [f.stat().st_size for f in (path.rglob("*") if path.is_dir() else [path])]
         assert row["bytes"] > 1000 and (path.is_dir() or row["bytes"] == sizes[0])
-        threads = {"1"} if file.startswith("tfjs") else {"1", "2"}
-        assert set(row["milliseconds"]) == threads
+        assert set(row["milliseconds"]) == {"1", "2"}
         if variant == "float32":
             assert row["max_difference"] <= row["bounds"]["max_difference"] == 1e-5
         elif variant != "PNG bytes":
@@ -113,54 +84,10 @@ def test_every_artifact_carries_the_card(exported: Path, run: Path) -> None:
     card = load_card(run / "model-card.json")
     cards = list(exported.rglob("model-card.json"))
     folders = {path.parent.relative_to(exported).as_posix() for path in cards}
-    assert folders == {
-        ".", "savedmodel/1/assets.extra",
-        "tfjs/float32", "tfjs/float16", "tfjs/uint8", "tfjs/encoder",
-    }  # fmt: skip
+    assert folders == {".", "savedmodel/1/assets.extra"}
     assert all(load_card(path).items() >= card.items() for path in cards)
     for path in (exported / "tflite").iterdir():
         assert read_card(path).items() >= card.items()
-
-
-def test_tfjs_folders(exported: Path, run: Path) -> None:
-    model, _ = load_model(run)
-    parameters = model.count_params()
-    for variant, size in (("float32", 4), ("float16", 2), ("uint8", 1)):
-        folder = exported / "tfjs" / variant
-        manifest = json.loads((folder / "model.json").read_text())["weightsManifest"]
-        shards = [folder / name for group in manifest for name in group["paths"]]
-        total = sum(shard.stat().st_size for shard in shards)
-        # Biases that are all zero are left out.
-        assert 0.95 * parameters * size <= total <= parameters * size
-        noisy, clean = np.frombuffer((folder / "check.bin").read_bytes(), np.uint8).reshape(
-            2, 64, 64, 3
-        )
-        answer = model(noisy[None] / np.float32(255))[0].numpy()
-        np.testing.assert_array_equal(clean, np.rint(np.clip(answer, 0, 1) * 255))
-
-
-def test_tfjs_encoder_gives_the_features_of_every_scale(
-    exported: Path, run: Path, tmp_path: Path
-) -> None:
-    image = noise_image(1, 16, 24, 3, dtype=np.float32)
-    (tmp_path / "run.mjs").write_text(RUN_ENCODER)
-    arguments = {
-        "modules": str(tfjs.find_modules() / "from-here.js"),
-        "folder": str(exported / "tfjs" / "encoder"),
-        "image": image.tolist(),
-    }
-    done = subprocess.run(
-        ["node", "run.mjs"],
-        cwd=tmp_path,
-        input=json.dumps(arguments),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    features = json.loads(done.stdout.splitlines()[-1])
-    model, _ = load_model(run)
-    for ours, expected in zip(features, encoder(model)(image), strict=True):
-        np.testing.assert_allclose(ours, expected, atol=5e-3)
 
 
 def test_the_table_has_a_line_for_each(exported: Path) -> None:
@@ -279,27 +206,6 @@ def test_the_pictures_of_the_measurement_are_odd_and_tiny_too() -> None:
     )
     tile = parity.continued(example.noisy[:7, :5], replace(artifact, side=64))
     assert tile.shape == (64, 64, 1)
-
-
-def test_without_node_or_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("KDAE_NODE_MODULES", str(tmp_path))
-    with pytest.raises(NotRun, match=r"KDAE_NODE_MODULES: expected .*tfjs-core.*, got /"):
-        tfjs.run([], [])
-    monkeypatch.delenv("KDAE_NODE_MODULES")
-    # As in an installed package: no checkout around it, and nothing where one is.
-    monkeypatch.setattr(
-        tfjs, "__file__", str(tmp_path / "lib" / "kdae" / "export" / "tfjs" / "x.py")
-    )
-    monkeypatch.chdir(tmp_path)
-    install = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-converter"
-    with pytest.raises(NotRun, match=f"cd web && npm ci.*{install}"):
-        tfjs.run([], [])
-    for package in tfjs.PACKAGES:
-        (tmp_path / "node_modules" / package).mkdir(parents=True)
-    assert tfjs.find_modules() == tmp_path / "node_modules"
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(NotRun, match=rf"Node\.js is not installed.*{install}"):
-        tfjs.run([], [])
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

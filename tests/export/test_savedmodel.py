@@ -2,8 +2,6 @@
 
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from PIL import Image, ImageOps
 from kdae.export.formats import Job
 from kdae.export.savedmodel import exporter
 from kdae.images import from_float, to_float
+from tests import warm
 from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
 
 MAX_PIXELS = 10_000
@@ -186,14 +185,15 @@ def test_the_command_line_of_tensorflow(tmp_path: Path) -> None:
     picture = noise_image(10, 14, 3)
     np.save(tmp_path / "image.npy", to_float(picture)[None])
     np.save(tmp_path / "files.npy", np.array([png(picture)]))
-    command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run"]
+    command = ["-m", "tensorflow.python.tools.saved_model_cli", "run"]
     command += ["--dir", str(job.folder / "1"), "--tag_set", "serve", "--outdir", str(tmp_path)]
     for signature, inputs in (
         ("serving_default", "image=image.npy"),
         ("denoise_bytes", "image_bytes=files.npy"),
     ):
         arguments = ["--signature_def", signature, "--inputs", inputs]
-        subprocess.run([*command, *arguments], cwd=tmp_path, check=True, capture_output=True)
+        ended = warm.ended(*command, *arguments, cwd=tmp_path)
+        assert ended.code == 0, ended.err
     expected = tiny_denoiser(3).denoise(picture)
     floats = np.load(tmp_path / "denoised.npy")
     assert np.abs(floats[0] * 255 - expected).max() <= 0.51

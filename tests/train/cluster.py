@@ -1,17 +1,18 @@
 """Runs several workers on this machine, and kills one of them on request.
 
-`run` starts this file in a network namespace of its own where that is allowed, since the
-servers that TensorFlow starts listen on all interfaces.
+`run` starts this file in a network of its own where that is allowed, since the servers that
+TensorFlow starts listen on all interfaces.
 """
 
 import contextlib
+import ctypes
 import fcntl
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-ISOLATED = ["unshare", "--map-root-user", "--net"]
+from tests import warm
+
 LIMIT = 900  # seconds for all workers together
 
 
@@ -61,60 +62,58 @@ def run(
         patience: seconds after that for the others to end.
     """
     request = json.dumps([commands, kill, by, once, count, patience])
-    isolated = subprocess.run([*ISOLATED, "true"], capture_output=True).returncode == 0
-    done = subprocess.run(
-        [*(ISOLATED if isolated else []), sys.executable, "-m", "tests.train.cluster",
-         str(isolated)],
-        input=request, capture_output=True, text=True, cwd=ROOT, timeout=LIMIT + 60,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return [Ended(**ended) for ended in json.loads(done.stdout)]
+    done = warm.ended("-m", "tests.train.cluster", request, timeout=LIMIT + 60)
+    assert done.code == 0, done.err
+    return [Ended(**ended) for ended in json.loads(done.out)]
 
 
 def _main() -> None:
-    if sys.argv[1] == "True":
-        _raise_loopback()
-    commands, kill, by, once, count, patience = json.load(sys.stdin)
+    commands, kill, by, once, count, patience = json.loads(sys.argv[1])
+    _isolate()
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(len(commands))]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         files = [
             [Path(folder, f"{index}.{name}") for name in ("out", "err")]
             for index in range(len(commands))
         ]
+        # TensorFlow, imported in this process, has begun nothing in it: see `tests.warm`.
+        fork = multiprocessing.get_context("fork")
         processes = []
         for index, (command, paths) in enumerate(zip(commands, files, strict=True)):
             task = {"type": "worker", "index": index}
             config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-            out, err = (stack.enter_context(open(path, "w")) for path in paths)
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                stdout=out, stderr=err, env=os.environ | {"TF_CONFIG": config},
-            )  # fmt: skip
+            process = fork.Process(
+                target=warm.run,
+                args=(command, os.environ | {"TF_CONFIG": config}, *paths, Path.cwd()),
+            )
+            process.start()
             stack.callback(process.kill)
             processes.append(process)
         start, limit = time.monotonic(), float(LIMIT)
         if kill is not None:
             pattern = Path(once)
             while len(list(pattern.parent.glob(pattern.name))) < count:
-                alive = all(process.poll() is None for process in processes)
+                alive = all(process.exitcode is None for process in processes)
                 if not alive or time.monotonic() - start > LIMIT:
                     text = "\n".join(
                         path.read_text()[-3000:] for pair in files for path in pair
                     )
                     raise SystemExit(f"no moment came to kill a worker:\n{text}")
                 time.sleep(0.01)
-            processes[kill].send_signal(by)
+            pid = processes[kill].pid
+            assert pid is not None
+            os.kill(pid, by)
             start, limit = time.monotonic(), patience
         after: dict[int, float] = {}
         ending = len(processes) - (kill is not None and by == signal.SIGSTOP)
         while len(after) < ending and time.monotonic() - start < limit:
             for index, process in enumerate(processes):
-                if index not in after and process.poll() is not None:
+                if index not in after and process.exitcode is not None:
                     after[index] = time.monotonic() - start
             time.sleep(0.01)
         ends = [
             {
-                "code": process.poll(),
+                "code": process.exitcode,
                 "after": after.get(index, limit),
                 "out": paths[0].read_text(),
                 "err": paths[1].read_text(),
@@ -124,8 +123,20 @@ def _main() -> None:
     json.dump(ends, sys.stdout)
 
 
+def _isolate() -> None:
+    """Does what `unshare --map-root-user --net` does, where that is allowed."""
+    new_user, new_network = 0x10000000, 0x40000000
+    user, group = os.getuid(), os.getgid()
+    if ctypes.CDLL(None).unshare(new_user | new_network):
+        return
+    maps = {"setgroups": "deny", "uid_map": f"0 {user} 1", "gid_map": f"0 {group} 1"}
+    for name, text in maps.items():
+        Path("/proc/self", name).write_text(text)
+    _raise_loopback()
+
+
 def _raise_loopback() -> None:
-    """What `ip link set lo up` does."""
+    """Does what `ip link set lo up` does."""
     set_flags, up = 0x8914, 0x1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, set_flags, struct.pack("16sh22x", b"lo", up))

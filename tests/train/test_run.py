@@ -22,6 +22,7 @@ from kdae.train import run as train_module
 from kdae.train.__main__ import main
 from kdae.train.config import config_from_dict, save_config
 from kdae.train.folder import CONFIG, HISTORY
+from tests import warm
 from tests.helpers import blurred_photos
 
 STEPS = 24
@@ -106,6 +107,7 @@ def arguments(photos: Path, out: Path, **train: object) -> list[str]:
 
 def test_killed_and_resumed_bit_for_bit(whole: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
+    # Started anew, not by `warm`: this shows the command as users start it.
     command = [sys.executable, "-m", "kdae.train", *arguments(photos, out)]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -186,13 +188,10 @@ def limited(self):
 loop.Loop.save = limited
 run_main(main)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", limit, *arguments(photos, out, validate_every=100)],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "checkpoint of step 8 could not be written" in done.stderr
-    assert "ckpt-4, is intact" in done.stderr
+    ended = warm.ended("-c", limit, *arguments(photos, out, validate_every=100))
+    assert ended.code == 2, ended
+    assert "checkpoint of step 8 could not be written" in ended.err
+    assert "ckpt-4, is intact" in ended.err
     assert main([*arguments(photos, out, validate_every=100), "--resume"]) == 0
     assert load_card(out / CARD)["training"]["steps"] == STEPS
 
@@ -257,11 +256,8 @@ train(config(Path(sys.argv[1]), **SGD), Path(sys.argv[2]), devices=["CPU:0", "CP
 
 def test_two_devices_train_what_one_does(photos: Path, tmp_path: Path) -> None:
     one = train(config(photos, **SGD), tmp_path / "one")
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, str(photos), str(tmp_path / "two")],
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    ended = warm.ended("-c", TWO_DEVICES, photos, tmp_path / "two")
+    assert ended.code == 0, ended.err[-3000:]
     for ours, theirs in zip(weights(tmp_path / "two"), weights(one), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 

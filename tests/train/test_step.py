@@ -1,8 +1,5 @@
 """The training step: its loss, its average, half precision, and several devices."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +10,7 @@ from kdae.train import Config
 from kdae.train.config import TrainConfig
 from kdae.train.losses import LossConfig, l1_l2
 from kdae.train.step import build_state, build_step, resolve_precision, validate
+from tests import warm
 
 RNG = np.random.default_rng(0)
 CLEAN = tf.constant(RNG.random((4, 16, 16, 1), np.float32))
@@ -142,7 +140,5 @@ print("equal")
 
 
 def test_two_devices_equal_one() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, timeout=300
-    )
-    assert done.stdout.strip().endswith("equal"), done.stderr[-3000:]
+    ended = warm.ended("-c", TWO_DEVICES)
+    assert ended.code == 0 and ended.out.strip().endswith("equal"), ended.err[-3000:]

@@ -3,8 +3,6 @@
 import csv
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from kdae.tune import sealed as unseen
 from kdae.tune.__main__ import main
 from kdae.tune.run import tune
 from kdae.tune.trials import Choice, Search, parse_search
+from tests import warm
 from tests.helpers import blurred_photos
 from tests.train.test_run import equal, settings
 
@@ -121,26 +120,22 @@ def test_killed_and_shared(whole: Path, photos: Path, tmp_path: Path) -> None:
     save_config(config(photos), tmp_path / "c.yaml")
     out = tmp_path / "search"
     arguments = ["--config", str(tmp_path / "c.yaml"), "--search", RATES, "--out", str(out)]
-    command = [sys.executable, "-m", "kdae.tune", *arguments]
-
-    def start() -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    with start() as killed:
+    command = ["-m", "kdae.tune", *arguments]
+    with warm.Command(*command) as killed:
         # Killed within the first trial, once that has a checkpoint after the first.
         found: list[Path] = []
         deadline = time.monotonic() + 300
         while len(found) < 2 and time.monotonic() < deadline:
             found = list(out.glob("trials/000/checkpoints/*.index"))
             time.sleep(0.01)
-        killed.kill()
-    assert killed.returncode == -signal.SIGKILL
+        killed.send(signal.SIGKILL)
+        assert killed.ended().code == -signal.SIGKILL
     assert not (out / "trials" / "000" / MODEL).exists()
-    with start() as other:
+    with warm.Command(*command) as other:
         status = main(arguments)
-        assert other.wait(300) == status == 0
-        assert other.stderr is not None
-        assert b"Traceback" not in other.stderr.read()
+        ended = other.ended()
+    assert ended.code == status == 0, ended
+    assert "Traceback" not in ended.err
     # Each trial once, the killed one to its end; one of the two has gone on to the final run.
     assert sorted(p.name for p in (out / "trials").glob("*[0-9]")) == ["000", "001"]
     assert equal(out / "trials" / "000", whole / "trials" / "000")

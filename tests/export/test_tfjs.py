@@ -1,0 +1,158 @@
+"""TF.js folders: what is in them, and that Node runs them as Keras does."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kdae.cards import CARD, MODEL, load_card, write_card
+from kdae.export import parity
+from kdae.export.__main__ import main
+from kdae.export.formats import NotRun
+from kdae.export.tfjs import exporter as tfjs
+from kdae.model import build_denoiser, describe, encoder, load_model, save_model
+from tests.helpers import TINY, noise_image
+
+VARIANTS = ("float32", "float16", "uint8")
+
+# Prints the outputs of an encoder, the finest scale first.
+RUN_ENCODER = """
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const { modules, folder, image } = JSON.parse(readFileSync(0, "utf8"));
+const require = createRequire(modules);
+const tf = require("@tensorflow/tfjs-core");
+const { loadGraphModel } = require("@tensorflow/tfjs-converter");
+const wasm = require.resolve("@tensorflow/tfjs-backend-wasm");
+require(wasm).setWasmPaths(path.dirname(wasm) + path.sep);
+await tf.setBackend("wasm");
+
+const json = JSON.parse(readFileSync(path.join(folder, "model.json"), "utf8"));
+const files = json.weightsManifest.flatMap(({ paths }) => paths);
+const bytes = Buffer.concat(files.map((file) => readFileSync(path.join(folder, file))));
+const weightSpecs = json.weightsManifest.flatMap(({ weights }) => weights);
+const artifacts = { ...json, weightSpecs, weightData: new Uint8Array(bytes).buffer };
+const model = await loadGraphModel({ load: async () => artifacts });
+const names = Object.keys(json.signature.outputs).sort();
+const outputs = names.map((name) => json.signature.outputs[name].name);
+const features = model.execute(tf.tensor4d(image), outputs);
+console.log(JSON.stringify(await Promise.all(features.map((feature) => feature.array()))));
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with an untrained network, whose layers that start at zero do something."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    folder.mkdir()
+    model = build_denoiser(TINY, 3)
+    generator = np.random.default_rng(0)
+    for weight in model.trainable_variables:
+        if not weight.numpy().any():
+            weight.assign(generator.normal(0.0, 0.03, weight.shape))
+    save_model(model, folder / MODEL)
+    write_card(describe(model, "small"), folder / CARD)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command makes of the run."""
+    out = tmp_path_factory.mktemp("exports")
+    assert main(["--model", str(run), "--format", "tfjs", "--out", str(out)]) == 0
+    return out / "small"
+
+
+@pytest.mark.tfjs
+def test_the_report_holds_every_folder_against_keras(exported: Path) -> None:
+    rows = json.loads((exported / parity.REPORT).read_text())["artifacts"]
+    assert [row["file"] for row in rows] == [f"tfjs/{variant}" for variant in VARIANTS]
+    for row in rows:
+        assert "not_run" not in row, row["not_run"]
+        assert row["failures"] == []
+        assert row["bytes"] > 1000 and set(row["milliseconds"]) == {"1"}
+        if row["variant"] == "float32":
+            assert row["max_difference"] <= row["bounds"]["max_difference"] == 1e-5
+        else:
+            half = row["variant"] == "float16"
+            assert row["bounds"]["psnr_loss"] == (0.01 if half else 0.15)
+    lines = parity.format_table(rows).splitlines()
+    assert len(lines) == 4 and all(line.endswith("yes") for line in lines[1:])
+
+
+@pytest.mark.tfjs
+def test_every_folder_carries_the_card(exported: Path, run: Path) -> None:
+    card = load_card(run / CARD)
+    cards = list(exported.rglob(CARD))
+    folders = {path.parent.relative_to(exported).as_posix() for path in cards}
+    assert folders == {".", *(f"tfjs/{name}" for name in (*VARIANTS, "encoder"))}
+    assert all(load_card(path).items() >= card.items() for path in cards)
+
+
+@pytest.mark.tfjs
+def test_tfjs_folders(exported: Path, run: Path) -> None:
+    model, _ = load_model(run)
+    parameters = model.count_params()
+    for variant, size in (("float32", 4), ("float16", 2), ("uint8", 1)):
+        folder = exported / "tfjs" / variant
+        manifest = json.loads((folder / "model.json").read_text())["weightsManifest"]
+        shards = [folder / name for group in manifest for name in group["paths"]]
+        total = sum(shard.stat().st_size for shard in shards)
+        # Biases that are all zero are left out.
+        assert 0.95 * parameters * size <= total <= parameters * size
+        noisy, clean = np.frombuffer((folder / "check.bin").read_bytes(), np.uint8).reshape(
+            2, 64, 64, 3
+        )
+        answer = model(noisy[None] / np.float32(255))[0].numpy()
+        np.testing.assert_array_equal(clean, np.rint(np.clip(answer, 0, 1) * 255))
+
+
+@pytest.mark.tfjs
+def test_tfjs_encoder_gives_the_features_of_every_scale(
+    exported: Path, run: Path, tmp_path: Path
+) -> None:
+    image = noise_image(1, 16, 24, 3, dtype=np.float32)
+    (tmp_path / "run.mjs").write_text(RUN_ENCODER)
+    arguments = {
+        "modules": str(tfjs.find_modules() / "from-here.js"),
+        "folder": str(exported / "tfjs" / "encoder"),
+        "image": image.tolist(),
+    }
+    done = subprocess.run(
+        ["node", "run.mjs"],
+        cwd=tmp_path,
+        input=json.dumps(arguments),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    features = json.loads(done.stdout.splitlines()[-1])
+    model, _ = load_model(run)
+    for ours, expected in zip(features, encoder(model)(image), strict=True):
+        np.testing.assert_allclose(ours, expected, atol=5e-3)
+
+
+def test_without_node_or_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KDAE_NODE_MODULES", str(tmp_path))
+    with pytest.raises(NotRun, match=r"KDAE_NODE_MODULES: expected .*tfjs-core.*, got /"):
+        tfjs.run([], [])
+    monkeypatch.delenv("KDAE_NODE_MODULES")
+    # As in an installed package: no checkout around it, and nothing where one is.
+    monkeypatch.setattr(
+        tfjs, "__file__", str(tmp_path / "lib" / "kdae" / "export" / "tfjs" / "x.py")
+    )
+    monkeypatch.chdir(tmp_path)
+    install = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-converter"
+    with pytest.raises(NotRun, match=f"cd web && npm ci.*{install}"):
+        tfjs.run([], [])
+    for package in tfjs.PACKAGES:
+        (tmp_path / "node_modules" / package).mkdir(parents=True)
+    assert tfjs.find_modules() == tmp_path / "node_modules"
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(NotRun, match=rf"Node\.js is not installed.*{install}"):
+        tfjs.run([], [])
