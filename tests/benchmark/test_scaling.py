@@ -42,12 +42,18 @@ def test_the_limit_is_where_computing_takes_as_long() -> None:
 def test_the_page_in_docs_is_the_one_that_is_written() -> None:
     page = (Path(__file__).parents[2] / "docs/scaling.md").read_text()
     steps = []
-    for name, rate in re.findall(r"^\| `(.*?)` .* (\d+) G \|$", page, re.M):
+    for name, milliseconds, rate in re.findall(
+        r"^\| `(.*?)` .* (\d+) ms \| (\d+) G \|$", page, re.M
+    ):
         config = load_config(name)
         last = config.train.grow[-1] if config.train.grow else config.train
         cost = totals(build_denoiser(config.model, config.data.channels))
         flop = 3 * cost.flop_per_pixel * last.batch * last.patch**2
-        seconds = flop / (float(rate) * 1e9)
+        # The middle of the times that are rounded to both figures.
+        shortest = max((int(milliseconds) - 0.5) / 1e3, flop / ((int(rate) + 0.5) * 1e9))
+        longest = min((int(milliseconds) + 0.5) / 1e3, flop / ((int(rate) - 0.5) * 1e9))
+        assert shortest < longest
+        seconds = (shortest + longest) / 2
         steps.append(Step(name, cost.parameters, last.batch, last.patch, flop, seconds))
     command = " ".join(re.findall(r"`(python .*?)`", page, re.S)[0].split())
     assert scaling.format_scaling(steps, 20, command) == page
