@@ -141,7 +141,7 @@ def test_quantize_clips_and_rounds_as_often_as_asked() -> None:
         np.testing.assert_allclose(result, expected if done else image, atol=1e-7)
     np.testing.assert_array_equal(quantize(image, SEED, 0), image)
     np.testing.assert_allclose(quantize(image, SEED, 1), expected, atol=1e-7)
-    with pytest.raises(ValueError, match="probability: expected 0 to 1, got 1.5"):
+    with pytest.raises(ValueError, match=r"probability: expected 0 to 1, got 1\.5"):
         quantize(image, SEED, 1.5)
 
 
