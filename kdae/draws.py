@@ -6,27 +6,27 @@ factors, so neither is left for it to find.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 Level = float | Sequence[float]
-"""A fixed number, or ``[low, high]``."""
+"""A fixed number, or `[low, high]`."""
 
 
 def uniform(seed: tf.Tensor, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
-    """Draw float32 numbers from [0, 1) with a stateless seed ``[2]``."""
+    """Draws float32 numbers from [0, 1) with a stateless seed `[2]`."""
     return tf.raw_ops.StatelessRandomUniformV2(shape=shape, **_generator(seed))
 
 
 def normal(seed: tf.Tensor, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
-    """Draw float32 numbers from the standard normal distribution, seed ``[2]``."""
+    """Draws float32 numbers from the standard normal distribution; the seed is `[2]`."""
     return tf.raw_ops.StatelessRandomNormalV2(shape=shape, **_generator(seed))
 
 
 def split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """Derive ``count`` independent seeds ``[2]`` from one."""
+    """Derives `count` independent seeds `[2]` from one."""
     seeds = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[count, 2], dtype=seed.dtype, **_generator(seed)
     )
@@ -34,11 +34,11 @@ def split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
 
 
 def _generator(seed: tf.Tensor) -> dict[str, Any]:
-    """Philox, for the raw ops.
+    """Returns the arguments with which the raw ops draw by Philox.
 
-    The same bits as `tf.random.stateless_uniform(..., alg="philox")`, which spends twenty
+    The bits are those of `tf.random.stateless_uniform(..., alg="philox")`, which spends twenty
     small ops on a seed where this spends one: on patches they cost more than the drawing.
-    Philox by name, since TensorFlow left to itself may choose differently on another device.
+    Philox is named, since TensorFlow may choose another generator on another device.
     """
     philox = tf.random.Algorithm.PHILOX.value
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
@@ -46,7 +46,7 @@ def _generator(seed: tf.Tensor) -> dict[str, Any]:
 
 
 def pick(level: Level, u: tf.Tensor) -> tf.Tensor | float:
-    """Value at position ``u`` in [0, 1) of a range; a number stands for itself."""
+    """Returns the value at position `u` in [0, 1) of a range; a number stands for itself."""
     if isinstance(level, Sequence):
         low, high = level
         return low + u * (high - low)
@@ -54,7 +54,7 @@ def pick(level: Level, u: tf.Tensor) -> tf.Tensor | float:
 
 
 def pick_log(level: Level, u: tf.Tensor) -> tf.Tensor | float:
-    """Like :func:`pick`, on a logarithmic scale: each doubling is equally likely."""
+    """Does as `pick`, on a logarithmic scale: each doubling is equally likely."""
     if isinstance(level, Sequence):
         low, high = level
         return low * tf.exp(u * math.log(high / low))
@@ -62,8 +62,17 @@ def pick_log(level: Level, u: tf.Tensor) -> tf.Tensor | float:
 
 
 def pick_whole(level: Level, u: tf.Tensor) -> tf.Tensor | float:
-    """Like :func:`pick`, for whole numbers (as float32), both ends included."""
+    """Does as `pick`, for whole numbers (as float32), both ends included."""
     if isinstance(level, Sequence):
         low, high = level
         return low + tf.floor(u * (high - low + 1))
     return float(level)
+
+
+def map_level(level: Level, change: Callable[[float], float]) -> Level:
+    """Changes a number, or both ends of a range.
+
+    What is drawn from the range is better left alone: there the graph optimizer would join the
+    constants of the draw and of the change, and the bits would differ from those of eager mode.
+    """
+    return [change(end) for end in level] if isinstance(level, Sequence) else change(level)

@@ -61,3 +61,13 @@ class AugmentConfig(Section):
     """By how many stops at most lights or shadows are stretched; 0 for not at all."""
     stripes: Share = 0.0
     """Share of the patches, 0 to 1, on which fine stripes are laid."""
+    enlarged: Share = 0.0
+    """Share of the patches, 0 to 1, that are enlarged by up to 3. The pixels of cameras are as
+    smooth as that."""
+    vivid: Share = 0.0
+    """Share of the patches, 0 to 1, whose colours are made more saturated."""
+    patterns: Share = 0.0
+    """Share of the patches, 0 to 1, on which a regular pattern or a flat colour is laid."""
+    mirrored: Share = 0.0
+    """Share of the examples, 0 to 1, that end at a border and go on as its mirror image, noise
+    and all, as pictures do when they are denoised."""
