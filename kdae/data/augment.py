@@ -185,10 +185,10 @@ def mirror(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     what noise looks like there.
 
     Args:
-        image: `[H, W, C]` of any type, its sides known and at least 64.
+        image: `[H, W, C]` of any type, its sides known and at least 16.
         seed: integer tensor `[2]`.
-        share: share of the pictures, 0 to 1. In these, 4 to 31 pixels along one side, or along
-            two that meet, are replaced.
+        share: share of the pictures, 0 to 1. In these up to 31 pixels (of small pictures up to
+            half) along one side, or along two that meet, are replaced.
 
     Returns:
         `[H, W, C]` of the same type.
@@ -196,15 +196,16 @@ def mirror(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     height, width = image.shape[:2]
     wanted, down, right, far_down, far_right, which = tf.unstack(uniform(seed, [6]))
 
-    def places(length: int, depth: tf.Tensor, far: tf.Tensor) -> tf.Tensor:
+    def places(length: int, drawn: tf.Tensor, used: tf.Tensor, far: tf.Tensor) -> tf.Tensor:
+        reach = min(32, (length + 1) // 2)
+        depth = tf.cast(tf.where(used, 4.0 + (reach - 4.0) * drawn, 0.0), tf.int32)
         line = depth + tf.abs(tf.range(length) - depth)
         return tf.where(far < 0.5, line, length - 1 - line[::-1])
 
     def mirrored() -> tf.Tensor:
-        first = tf.cast(tf.where(which < 0.67, 4.0 + 28.0 * down, 0.0), tf.int32)
-        second = tf.cast(tf.where(which > 0.33, 4.0 + 28.0 * right, 0.0), tf.int32)
-        rows = tf.gather(image, places(height, first, far_down), axis=0)
-        return tf.gather(rows, places(width, second, far_right), axis=1)
+        # One side, the other, or both: a third each.
+        rows = tf.gather(image, places(height, down, which < 2 / 3, far_down), axis=0)
+        return tf.gather(rows, places(width, right, which > 1 / 3, far_right), axis=1)
 
     chosen = tf.cond(wanted < share, mirrored, lambda: tf.identity(image))
     return tf.ensure_shape(chosen, image.shape)

@@ -111,7 +111,10 @@ def _wave(at: tf.Tensor, period: tf.Tensor, draws: _Draws) -> tf.Tensor:
     duty = tf.where(draws.duty < 0.4, 0.5, draws.duty)
     level = tf.cos(math.pi * (0.2 + 0.6 * duty))
     hardness = 3.0 * tf.pow(16.0, draws.hard)
-    return tf.sigmoid(hardness * (tf.cos(2.0 * math.pi * (at + 0.5) / period) - level))
+    # Half a pixel on, half of a whole period is high and half is low; but a wave of two pixels
+    # would be 0 everywhere.
+    at = at + tf.where(period < 2.5, 0.0, 0.5)
+    return tf.sigmoid(hardness * (tf.cos(2.0 * math.pi * at / period) - level))
 
 
 def _contrast(draws: _Draws) -> tf.Tensor:
