@@ -9,16 +9,21 @@ from pydantic import Field, NonNegativeFloat, PlainValidator, PositiveInt
 from kdae.config import Section, Several, Share
 
 
-def _read_source(value: Any) -> str | dict[str, str]:
-    if not isinstance(value, str | dict):
+def _read_source(value: Any) -> str | dict[str, str] | list[str]:
+    several = isinstance(value, list | tuple) and value
+    if not (
+        isinstance(value, str | dict) or (several and all(isinstance(v, str) for v in value))
+    ):
         raise ValueError(
-            "kdae_photos, tfds:NAME, a folder, or two folders {noisy: ..., clean: ...}"
+            "kdae_photos, tfds:NAME, a folder, two folders {noisy: ..., clean: ...}, or a list "
+            "of the first three"
         )
-    return value
+    return list(value) if several else value
 
 
-Source = Annotated[str | dict[str, str], PlainValidator(_read_source)]
-"""`kdae_photos`; `tfds:NAME`; a folder; or `{noisy: ..., clean: ...}`, two folders."""
+Source = Annotated[str | dict[str, str] | list[str], PlainValidator(_read_source)]
+"""`kdae_photos`; `tfds:NAME`; a folder; `{noisy: ..., clean: ...}`, two folders; or a list of
+the first three."""
 
 
 class DataConfig(Section):
@@ -26,7 +31,8 @@ class DataConfig(Section):
 
     source: Source = "kdae_photos"
     """The pictures to train on: `kdae_photos`, which ship with the package; `tfds:NAME`, a data
-    set of TensorFlow Datasets; a folder; or `{noisy: ..., clean: ...}`, two folders."""
+    set of TensorFlow Datasets; a folder; `{noisy: ..., clean: ...}`, two folders; or a list of
+    the first three."""
     validation: Source | None = None
     """Another source to validate on. Without it the source's own validation split is used, or
     for a folder a fixed tenth of its pictures."""
