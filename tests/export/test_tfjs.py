@@ -1,4 +1,4 @@
-"""TF.js folders: what is in them, and that Node runs them as Keras does."""
+"""TF.js folders: their files, and that their results under Node equal those of Keras."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ console.log(JSON.stringify(await Promise.all(features.map((feature) => feature.a
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with an untrained network, whose layers that start at zero do something."""
+    """A run folder with an untrained network, in which no layer is all zero."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     folder.mkdir()
     model = build_denoiser(TINY, 3)
@@ -63,14 +63,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command makes of the run."""
+    """The folder that the command makes of the run."""
     out = tmp_path_factory.mktemp("exports")
     assert main(["--model", str(run), "--format", "tfjs", "--out", str(out)]) == 0
     return out / "small"
 
 
 @pytest.mark.tfjs
-def test_the_report_holds_every_folder_against_keras(exported: Path) -> None:
+def test_the_report_compares_every_folder_with_keras(exported: Path) -> None:
     rows = json.loads((exported / parity.REPORT).read_text())["artifacts"]
     assert [row["file"] for row in rows] == [f"tfjs/{variant}" for variant in VARIANTS]
     for row in rows:
@@ -138,13 +138,13 @@ def test_tfjs_encoder_gives_the_features_of_every_scale(
         np.testing.assert_allclose(ours, expected, atol=5e-3)
 
 
-def test_without_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_npm_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tfjs, "find_node", lambda: "node")
     monkeypatch.setenv("KDAE_NODE_MODULES", str(tmp_path))
     with pytest.raises(NotRun, match=r"KDAE_NODE_MODULES: expected .*tfjs-core.*, got /"):
         tfjs.run([], [])
     monkeypatch.delenv("KDAE_NODE_MODULES")
-    # As in an installed package: no checkout around it, and nothing where one is.
+    # As in an installed package, there is no checkout around the module.
     monkeypatch.setattr(
         tfjs, "__file__", str(tmp_path / "lib" / "kdae" / "export" / "tfjs" / "x.py")
     )
