@@ -9,10 +9,11 @@ model is measured once, on pictures that were not used before. The same command 
 search that was killed, or joins one that is running.
 
 DIR/search.yaml search.db   what is searched, and the trials so far
-    trials/000 ...          a run folder per trial trials.csv search.png   the table and the
-    plot of the trials chosen.yaml             the chosen settings; when it exists, no trial is
-    added final/                  the run folder of the model trained on training and held-out
-    pictures test.json               its figures on new pictures
+    trials/000 ...          a run folder per trial
+    trials.csv search.png   the table and the plot of the trials
+    chosen.yaml             the chosen settings; when it exists, no trial is added
+    final/                  the run of the chosen settings on training and held-out pictures
+    test.json               its figures on new pictures
 """
 
 from __future__ import annotations

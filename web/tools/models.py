@@ -5,8 +5,7 @@ It replaces these files:
     web/public/models/models.json     the names of the models, the default of the page first
                       NAME/           the TF.js model, its card, its check tile
                       NAME-encoder/   the same up to the features of every scale, for the Lab
-    web/tests/golden/NAME.png         the result of `kdae.denoise` for
-    web/tests/golden/noisy.png
+    web/tests/golden/NAME.png         the result of `kdae.denoise` for noisy.png beside it
 """
 
 import json
