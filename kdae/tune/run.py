@@ -108,7 +108,7 @@ def report(search: Search, out: Path) -> None:
             writer.writeheader()
             writer.writerows(rows)
 
-    # Processes that share the search write the same files.
+    # Processes that share the search write the same files, one after the other.
     with locked(out / "report.lock"):
         replace_file(out / "trials.csv", write)
         plot_search(rows, search.curves(), keys, out / "search.png")
