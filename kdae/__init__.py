@@ -1,6 +1,6 @@
-"""kdae: a small denoising autoencoder in Keras.
+"""kdae removes noise from pictures with a small denoising autoencoder, written in Keras.
 
-In short: `clean = kdae.load("runs/x").denoise(image)`.
+`kdae.load("photo").denoise(image)` denoises a NumPy array with a shipped model.
 """
 
 from typing import TYPE_CHECKING

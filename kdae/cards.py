@@ -1,6 +1,7 @@
-"""Model cards, and where a model is; needs neither TensorFlow nor Keras.
+"""Reads and writes model cards, and finds models. Needs neither TensorFlow nor Keras.
 
-A card is the contract that every consumer of a model reads. It lies beside the model's file.
+A model card is a JSON file beside the model's file. It holds the facts that every program needs
+which uses the model, such as the number of channels.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from kdae.files import replace_file
 
 MODEL, CARD = "model.keras", "model-card.json"
 CARD_FORMAT = 1
+BEFORE_KERAS_LOAD = "import kdae.model"
+"""What a program runs before plain Keras loads a `.keras` file: it registers the layers."""
 DEFAULT_MODEL = "photo"
 
 
 def shipped_models() -> list[str]:
-    """Names of the models inside the package."""
+    """Returns the names of the models inside the package, sorted."""
     folder = resources.files("kdae") / "weights"
     if not folder.is_dir():
         return []
@@ -28,14 +31,18 @@ def shipped_models() -> list[str]:
 
 
 def locate_model(name: str | Path) -> tuple[Path, Path | None]:
-    """The `.keras` file and the model card (None without one) of a model.
+    """Finds the files of a model.
 
     Args:
-        name: a run folder, a `.keras` file (its card lies beside it: `model-card.json` for
-            `model.keras`, `NAME.json` for `NAME.keras`), or the name of a shipped model.
+        name: A run folder, a `.keras` file or the name of a shipped model. The card of a
+            `.keras` file lies beside it: `model-card.json` for `model.keras`, `NAME.json` for
+            `NAME.keras`.
+
+    Returns:
+        The `.keras` file, and the model card or None if there is none.
 
     Raises:
-        UserError: when there is no such model; says what there is.
+        UserError: If there is no such model. The message lists the shipped models.
     """
     path = Path(name)
     if path.is_dir():
@@ -57,7 +64,8 @@ def load_card(path: str | Path) -> dict[str, Any]:
     """Reads a model card.
 
     Raises:
-        UserError: the file is missing, not JSON, or of a format this version cannot read.
+        UserError: If the file is missing, is not JSON, or has a format that this version cannot
+            read.
     """
     try:
         card: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -70,6 +78,6 @@ def load_card(path: str | Path) -> dict[str, Any]:
 
 
 def write_card(card: dict[str, Any], path: str | Path) -> None:
-    """Writes a model card, atomically."""
+    """Writes a model card. A reader sees the old or the new card, never a part."""
     text = json.dumps(card, indent=2) + "\n"
     replace_file(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))

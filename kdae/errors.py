@@ -1,4 +1,4 @@
-"""Errors meant for the user, and how a command ends on them."""
+"""Errors for the user, what their messages have in common, and how commands end on them."""
 
 import difflib
 import sys
@@ -9,14 +9,14 @@ from typing import NoReturn
 from kdae.quiet import quiet_tensorflow
 
 _FEW = 30  # names that a message can list
-_INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C: 128 + SIGINT
+_INTERRUPTED = 130  # the status that shells report after Ctrl-C: 128 + SIGINT
 
 
 class UserError(ValueError):
-    """Something the user can put right: a bad argument, file or data set.
+    """A mistake that the user can correct: a wrong argument, file or data set.
 
-    The message stands alone: it names the argument or file, what was expected and what
-    came instead. Commands print it as one line, without a traceback.
+    The message names the argument or file, what was expected and what came instead. Commands
+    print it as one line without a traceback.
     """
 
 
@@ -39,8 +39,12 @@ def did_you_mean(name: object, known: Collection[str]) -> str:
 def check_share(name: str, value: float) -> None:
     """Makes sure that a share, such as the strength of the denoising, is from 0 to 1.
 
+    Args:
+        name: The name of the argument, for the error message.
+        value: Its value.
+
     Raises:
-        UserError: names what is wrong, for which `name` stands, and the value.
+        UserError: If the value is not from 0 to 1.
     """
     if not 0.0 <= value <= 1.0:
         raise UserError(f"{name}: expected 0 to 1, got {value:g}")
@@ -62,20 +66,20 @@ def first_line(error: BaseException, message: str | None = None) -> str:
 
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
-    """Runs a command's `main(argv) -> exit status` and ends the process with its status.
+    """Runs a command's `main(argv) -> exit status` and ends the process with that status.
 
-    A `UserError` is printed as one line `error: ...` on stderr and ends with status 2 (as
-    argparse does for bad arguments); Ctrl-C ends with status 130, without a traceback. Any
+    A `UserError` is printed as one line `error: ...` on stderr, and the status is 2, as
+    argparse does for wrong arguments. After Ctrl-C the status is 130, without a traceback. Any
     other exception is a bug: its traceback is printed, and the status is 1.
 
-    What TensorFlow prints when it starts is held back, provided that it is imported by `main`
-    and not before.
+    The lines that TensorFlow prints when it starts are held back, if `main` imports it and
+    nothing did so before.
 
     Args:
-      main: called with None, so that it reads `sys.argv`.
+        main: The command. It is called with None, so that it reads `sys.argv`.
 
     Raises:
-      SystemExit: always.
+        SystemExit: Always.
     """
     quiet_tensorflow()
     try:
@@ -87,8 +91,9 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         status = _INTERRUPTED
     except Exception:
-        # Python would keep the frames to its very end. A batch that is being made in one of
-        # them can then no longer call Python, and the process would wait for it for ever.
+        # An exception that leaves `main` would keep its frames alive until Python ends. A batch
+        # that `tf.data` makes for one of them can then no longer call Python, and the process
+        # would wait for it for ever.
         traceback.print_exc()
         status = 1
     sys.exit(status)

@@ -1,4 +1,4 @@
-"""The pipeline against `kdae.denoise`: `make test-beam`, in an environment of its own."""
+"""Compares the pipeline with `kdae.denoise`: `make test-beam`, in a separate environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.helpers import noise_image, tiny_run, touch
 
 pytestmark = pytest.mark.filterwarnings("default")  # Beam's own are many
 
-# Tiny, odd, long, and of more than one tile.
+# The sizes are tiny, odd, long, and of more than one tile.
 SIZES = [(1, 1), (1, 9), (7, 3), (64, 64), (33, 57), (101, 40), (5, 300), (128, 96), (257, 131)]
 LARGE = (700, 600)
 
@@ -144,7 +144,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def compare(folder: Path, count: int, model: str, *more: str) -> None:
-    """Denoises `count` good pictures and ten broken ones in both ways."""
+    """Denoises `count` good and ten broken pictures in both ways and compares the files."""
     source, plain, out = (folder / name for name in ("in", "plain", "out"))
     mixed(source, count)
     reasons = broken(source)
@@ -246,7 +246,7 @@ def test_a_pattern_and_two_files_for_one_output(tmp_path: Path, model: str) -> N
 def test_a_model_on_a_file_system_of_beams(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every read of the model goes through Beam where its name has a scheme."""
+    """A model whose name has a scheme is read through Beam."""
     real, opened = FileSystems.open, []
 
     def open_(path: str, *args: Any, **more: Any) -> Any:
@@ -263,7 +263,7 @@ def test_a_model_on_a_file_system_of_beams(
 
 
 def test_as_a_user_runs_it(tmp_path: Path, model: str) -> None:
-    """In worker processes, to which the script itself must be shipped."""
+    """The pipeline runs in worker processes, to which Beam must send the script."""
     mixed(tmp_path / "in", 4)
     command = [
         sys.executable, denoise.__file__, "--input", "in", "--output", "out", "--model", model,

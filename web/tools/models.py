@@ -1,11 +1,11 @@
 """Exports the shipped models for the page: `python web/tools/models.py`; see `make web`.
 
-Writes, all anew:
+It replaces these files:
 
-    web/public/models/models.json     their names, the page's first choice first
+    web/public/models/models.json     the names of the models, the default of the page first
                       NAME/           the TF.js model, its card, its check tile
                       NAME-encoder/   the same up to the features of every scale, for the Lab
-    web/tests/golden/NAME.png         what `kdae.denoise` makes of web/tests/golden/noisy.png
+    web/tests/golden/NAME.png         the result of `kdae.denoise` for noisy.png beside it
 """
 
 import json
@@ -25,18 +25,18 @@ MODELS, GOLDEN = WEB / "public" / "models", WEB / "tests" / "golden"
 VARIANTS = ("float16", "uint8")
 MOST_BYTES = 2_000_000
 MOST_LOSS = 0.05  # dB against Keras
-MOST_DIFFERENCE = 2 / 255  # the page takes no backend that strays further on the check tile
+MOST_DIFFERENCE = 2 / 255  # the page refuses a backend that differs by more on the check tile
 
 
 def choose(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The first variant that is light and right.
+    """Returns the first variant that is small and exact enough for the page.
 
     Args:
-        name: of the model.
-        rows: of the export report.
+        name: The name of the model.
+        rows: The rows of the export report.
 
     Raises:
-        UserError: there is none.
+        UserError: If there is none.
     """
     found = {row["variant"]: row for row in rows}
     faults = []

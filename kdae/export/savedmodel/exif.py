@@ -1,28 +1,31 @@
-"""The EXIF orientation of a JPEG file inside a TensorFlow graph.
+"""Reads and applies the EXIF orientation of a JPEG file inside a TensorFlow graph.
 
-Cameras store what the sensor gave and say how to turn it; a PNG answer says nothing, so the
-turn is carried out. Layout: CIPA DC-008 (Exif 2.32), section 4.5: a TIFF header, then a table
-of entries of 12 bytes, sorted by tag.
+A camera stores the picture as the sensor gave it and an EXIF tag that says how to turn it. The
+PNG result has no such tag, so the picture is turned. The layout of EXIF is that of CIPA DC-008
+(Exif 2.32), section 4.5: a TIFF header, then a table of entries of 12 bytes, sorted by tag.
 """
 
 import tensorflow as tf
 
 _MARK = b"Exif\0\0"
-_SEGMENT = 65536  # bytes; EXIF comes first and is one JPEG segment
+_SEGMENT = 65536  # bytes of a JPEG segment; EXIF is the first segment
 _TAG = 0x0112
 _ENTRY = 12
-_TABLE = 4  # where the TIFF header says where its first table is
+_TABLE = 4  # offset of the number in the TIFF header that points to the first table
 
 
 def orientation(file: tf.Tensor) -> tf.Tensor:
-    """How to turn the picture in a JPEG file, string [].
+    """Returns the EXIF orientation of a JPEG file.
+
+    Args:
+        file: The file, string [].
 
     Returns:
-        int64 [], 1 (upright, also where nothing is said) to 8.
+        int64 [], 1 to 8. It is 1 (upright) if the file names no orientation.
     """
     start = tf.strings.substr(file, 0, _SEGMENT)
     parts = tf.strings.split(start[tf.newaxis], _MARK, maxsplit=1).values
-    # Behind a picture without EXIF, or cut short, come zeros: an empty table.
+    # The zeros at the end give an empty table if there is no EXIF or it is cut short.
     data = tf.strings.join([tf.concat([parts[1:], [b""]], 0)[0], b"\0" * 16])
     little = tf.equal(tf.strings.substr(data, 0, 2), b"II")
     length = tf.cast(tf.strings.length(data), tf.int64)
@@ -37,7 +40,7 @@ def orientation(file: tf.Tensor) -> tf.Tensor:
 
 
 def upright(samples: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
-    """Applies an orientation to [H, W, C]."""
+    """Turns a picture [H, W, C] upright, given its EXIF orientation, int64 []."""
 
     def when(turns: list[int], apply: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         chosen = tf.reduce_any(tf.equal(turn, tf.constant(turns, tf.int64)))
@@ -49,7 +52,7 @@ def upright(samples: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
 
 
 def _values(data: tf.Tensor, start: tf.Tensor | int, count: tf.Tensor | int) -> tf.Tensor:
-    """Bytes of a string as int64 [count]."""
+    """Returns bytes of a string as int64 [count]."""
     part = tf.strings.substr(data, tf.cast(start, tf.int64), tf.cast(count, tf.int64))
     return tf.cast(tf.io.decode_raw(part, tf.uint8), tf.int64)
 
