@@ -69,7 +69,7 @@ def decode_png(data: bytes) -> np.ndarray:
 
 def encode_png(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
     """Encodes uint16 `[H, W, C]`, C = 1 to 4 as for `decode_png`, as a PNG file."""
-    data: bytes = imagecodecs.png_encode(np.ascontiguousarray(samples), level=_PNG_LEVEL)
+    data = bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level=_PNG_LEVEL))
     if icc_profile is None:
         return data
     chunk = b"iCCP" + b"profile\0\0" + zlib.compress(icc_profile)
