@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
-from kdae.quiet import quiet_tensorflow
+from kdae.quiet import quiet_libraries
 
 _FEW = 30  # names that a message can list
 _INTERRUPTED = 130  # the status that shells report after Ctrl-C: 128 + SIGINT
@@ -50,6 +50,16 @@ def check_share(name: str, value: float) -> None:
         raise UserError(f"{name}: expected 0 to 1, got {value:g}")
 
 
+def check_threads(name: str, threads: int | None) -> None:
+    """Makes sure that a number of threads is at least 1; None stands for one per processor.
+
+    Raises:
+        UserError: Names what is wrong, for which `name` stands, and the value.
+    """
+    if threads is not None and threads < 1:
+        raise UserError(f"{name}: expected at least 1, got {threads}")
+
+
 def first_line(error: BaseException, message: str | None = None) -> str:
     """Returns the first line of an error's message that is not blank.
 
@@ -81,7 +91,7 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     Raises:
         SystemExit: Always.
     """
-    quiet_tensorflow()
+    quiet_libraries()
     try:
         status = main(None)
     except UserError as error:

@@ -34,6 +34,17 @@ def quiet() -> Iterator[None]:
             _restore(saved)
 
 
+_in_command = False
+
+
+def start_up() -> contextlib.AbstractContextManager[None]:
+    """Returns what a native library that is about to start runs in.
+
+    In a command this is `quiet`. In a program that uses kdae nothing is held back.
+    """
+    return quiet() if _in_command else contextlib.nullcontext()
+
+
 class QuietImport(importlib.abc.MetaPathFinder):
     """In front of `sys.meta_path`: the first import of a package is quiet, whoever makes it.
 
@@ -61,12 +72,14 @@ class QuietImport(importlib.abc.MetaPathFinder):
         return spec
 
 
-def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's start-up lines, which would bury a command's own, off the terminal.
+def quiet_libraries() -> None:
+    """Keeps the start-up lines of TensorFlow and LiteRT, which bury a command's own, away.
 
     Changes the process: its environment, where a user's setting wins, and how it imports
     TensorFlow. So commands call this, and nothing else does.
     """
+    global _in_command
+    _in_command = True
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Some lines are printed before it reads the setting.
     hooked = any(isinstance(finder, QuietImport) for finder in sys.meta_path)

@@ -11,6 +11,7 @@ from PIL import Image
 from kdae.cards import CARD, MODEL, write_card
 from kdae.data import Pictures
 from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.model import ModelConfig, build_denoiser, describe, save_model
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
@@ -36,7 +37,7 @@ def tiny_card(channels: int = 1) -> dict[str, Any]:
 @functools.cache
 def tiny_denoiser(channels: int = 1) -> Denoiser:
     """`tiny_model`, ready for pictures."""
-    return Denoiser(tiny_model(channels), tiny_card(channels))
+    return Denoiser(KerasModel(tiny_model(channels)), tiny_card(channels))
 
 
 def tiny_run(folder: Path, channels: int = 1) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kdae.errors import UserError
-from kdae.quiet import quiet_tensorflow
+from kdae.quiet import quiet_libraries
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def measured(
     os.sched_setaffinity(0, sorted(ours)[:processors])
     try:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, context, quiet_tensorflow) as pool:
+        with ProcessPoolExecutor(1, context, quiet_libraries) as pool:
             return pool.submit(_measure, prepare, args, least).result()
     finally:
         os.sched_setaffinity(0, ours)

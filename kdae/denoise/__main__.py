@@ -7,14 +7,18 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from kdae.cards import DEFAULT_MODEL
+from kdae.cards import DEFAULT_MODEL, KERAS, LITERT
 from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
 from kdae.denoise.plan import Job, plan
 from kdae.denoise.stream import Result, denoise_files
-from kdae.errors import check_share, run_main
+from kdae.errors import check_share, check_threads, run_main
+
+if TYPE_CHECKING:
+    from kdae.engine import Denoiser
 
 _MORE = f"""\
 A folder is searched with its subfolders, whose structure the output folder keeps; files that
@@ -24,12 +28,15 @@ Two pictures that would become the same file are an error before anything is don
 The same command goes on where it was stopped (Ctrl-C, kill, power): a picture is in its place
 when it is whole, and what is done is left out. {JOURNAL} in the output folder has a
 line of JSON for each: file, output, status (done or failed), reason, seconds, bytes and
-modified (of the file), model, digest (of the model), strength. Pictures that failed are tried
-again, those changed since are made anew; what another model or strength made, and what is not
-from here, is replaced with --force only.
+modified (of the file), model, digest (of the model file), strength, exact. Pictures that failed
+are tried again, those changed since are made anew; what another model, strength or engine made,
+and what is not from here, is replaced with --force only.
 
 Ends with 0 if all pictures are done, 1 if some failed, 2 if the arguments are wrong or nothing
 could be begun, 130 after Ctrl-C."""
+
+_FAST = """calculate in 8 bits (shipped models, litert); what this costs and brings is in
+docs/speed.md, `kdae benchmark engines` measures it on this machine"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--model",
         default=DEFAULT_MODEL,
         metavar="M",
-        help=f"run folder, .keras file, or name of a shipped model ({DEFAULT_MODEL})",
+        help="name of a shipped model, .tflite file, run folder or .keras file "
+        f"({DEFAULT_MODEL})",
     )
     parser.add_argument(
         "--strength", type=float, default=1.0, metavar="0..1", help="of the denoising (1)"
@@ -56,18 +64,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--force", action="store_true", help="make all anew and replace files that exist"
     )
+    parser.add_argument(
+        "--engine",
+        choices=[LITERT, KERAS],
+        help="what runs the model (litert for shipped models and .tflite files, else keras)",
+    )
+    parser.add_argument("--fast", action="store_true", help=_FAST)
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="give tiles all the context that the network sees; without, no value moves by "
+        "more than a quarter of a level of 255",
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="of the model (one per processor)"
+    )
     args = parser.parse_args(argv)
     check_share("--strength", args.strength)
+    check_threads("--threads", args.threads)
     jobs = plan(args.input, args.out)
     out = Path(args.out).expanduser()
     journal, todo = None, jobs
+    choice = {"engine": args.engine, "fast": args.fast, "exact": args.exact}
+    settings = Settings.of(args.model, args.strength, **choice)
     if jobs[0].target != out:
-        journal = Journal(out, Settings.of(args.model, args.strength))
+        journal = Journal(out, settings)
     if journal and not args.force:
         todo = journal.pending(jobs)
     elif not args.force:
         refuse_existing(jobs, args.out)
-    failed = _run(args.model, args.strength, jobs, todo, journal) if todo else 0
+    failed = 0
+    if todo:
+        # Not at the top: the arguments may be wrong, and a help text needs no model.
+        from kdae.engine import load
+
+        denoiser = load(args.model, threads=args.threads, **choice)
+        failed = _run(denoiser, args.strength, jobs, todo, journal)
     done = len(todo) - failed
     print(
         f"{done} of {len(todo)} pictures denoised, into {args.out}"
@@ -78,13 +110,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(
-    model: str, strength: float, jobs: list[Job], todo: list[Job], journal: Journal | None
+    denoiser: Denoiser,
+    strength: float,
+    jobs: list[Job],
+    todo: list[Job],
+    journal: Journal | None,
 ) -> int:
     """Denoises what is to do, with a progress bar; returns how many failed."""
-    # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
-    from kdae.engine import load
-
-    denoiser = load(model)
     failed = 0
     bar_format = "{l_bar}{bar}| {n:.1f}/{total} pictures [{elapsed}<{remaining}]"
     before = len(jobs) - len(todo)

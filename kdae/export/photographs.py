@@ -39,20 +39,23 @@ def examples(channels: int) -> list[Photograph]:
     ][:_MEASURED]
 
 
-def calibration_pictures(card: Mapping[str, Any], side: int) -> list[np.ndarray]:
+def calibration_pictures(
+    card: Mapping[str, Any], side: int, count: int = _CALIBRATION
+) -> list[np.ndarray]:
     """Training photographs with the noise that the model was trained on.
 
     Args:
         card: of the model; without a training noise Gaussian noise up to sigma 55 is used.
         side: of the squares cut from the photographs.
+        count: how many, at most.
 
     Returns:
         [side, side, C] float32 in [0, 1].
     """
     noise = card.get("training", {}).get("noise", {}).get("kind", _ANY_LEVEL)
     pictures = load_pictures(KDAE_PHOTOS, "train", int(card["channels"]), min_size=side)
-    step = max(len(pictures) // _CALIBRATION, 1)
-    chosen = range(0, len(pictures), step)[:_CALIBRATION]
+    step = max(len(pictures) // count, 1)
+    chosen = range(0, len(pictures), step)[:count]
     return [_noisy(pictures.arrays[i][:side, :side], noise, i) for i in chosen]
 
 

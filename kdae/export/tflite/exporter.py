@@ -9,7 +9,7 @@
 
 Signature `denoise`: `image` [1, H, W, C] -> `denoised` of the same shape, 0 black, 1 white
 (uint8: 0 to 255), clipped. In the files of dynamic size H and W may be any multiples of the
-card's `size_multiple`. The card is inside: `kdae.export.tflite.flatbuffer.read_card`. Built-in
+card's `size_multiple`. The card is inside: `kdae.cards.card_inside`. Built-in
 operators only.
 """
 
@@ -34,7 +34,7 @@ from kdae.export.photographs import calibration_pictures
 from kdae.model.quantization import choose_ranges, with_ranges
 from kdae.quiet import quiet
 
-REQUIRES = {"ai_edge_litert": "pip install 'kdae[tflite]'"}
+REQUIRES: dict[str, str] = {}
 SIGNATURE = "denoise"
 TILE = 256
 
@@ -65,28 +65,29 @@ def export(job: Job) -> list[Artifact]:
             network = eight_bits if variant in ("int8", "uint8") else floats
             name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
             path = job.folder / f"{name}.tflite"
-            converted = _convert(job.model, network, side, variant)
+            converted = convert(job.model, network, side, variant)
             path.write_bytes(add_card(converted, job.card))
             artifacts.append(Artifact(variant, path, bounds, multiple, side))
     return artifacts
 
 
-def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
-    """Runs TFLite files with LiteRT."""
-    with quiet():
-        return [
-            _run_file(artifact.path, images)
-            for artifact, images in zip(artifacts, pictures, strict=True)
-        ]
-
-
-def _convert(
+def convert(
     model: keras.Model,
     network: Callable[[tf.Tensor], tf.Tensor],
     side: int | None,
     variant: str,
 ) -> bytes:
-    """Converts a function of the model's weights."""
+    """Converts a function of the model's weights.
+
+    Args:
+        model: Whose weights the network uses.
+        network: [1, H, W, C] float32 to the same shape.
+        side: The one height and width, or None for any.
+        variant: A key of `BOUNDS`, which decides on the types of weights and values.
+
+    Returns:
+        The content of a TFLite file, without a model card.
+    """
     shape = [1, side, side, model.input_shape[-1]]
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "image")])
@@ -107,6 +108,15 @@ def _convert(
         with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
             converted: bytes = converter.convert()
     return converted
+
+
+def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
+    """Runs TFLite files with LiteRT."""
+    with quiet():
+        return [
+            _run_file(artifact.path, images)
+            for artifact, images in zip(artifacts, pictures, strict=True)
+        ]
 
 
 def _run_file(path: Path, images: Sequence[np.ndarray]) -> Run:

@@ -1,4 +1,7 @@
-"""What is inside a TFLite file: the model card as metadata, and the operators it needs."""
+"""What is inside a TFLite file: the model card as metadata, and the operators it needs.
+
+`kdae.cards.card_inside` reads the card.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +11,7 @@ from typing import Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
-from kdae.errors import UserError
-
-METADATA = "kdae.json"
-_IDENTIFIER = b"TFL3"
+from kdae.cards import METADATA, TFLITE_IDENTIFIER
 
 
 def add_card(model: bytes, card: Mapping[str, Any]) -> bytes:
@@ -24,30 +24,8 @@ def add_card(model: bytes, card: Mapping[str, Any]) -> bytes:
     tree.buffers.append(buffer)
     tree.metadata = [*(tree.metadata or []), entry]
     builder = flatbuffers.Builder(len(model) + len(buffer.data) + 1024)
-    builder.Finish(tree.Pack(builder), _IDENTIFIER)
+    builder.Finish(tree.Pack(builder), TFLITE_IDENTIFIER)
     return bytes(builder.Output())
-
-
-def read_card(path: str | Path) -> dict[str, Any]:
-    """Reads the model card out of a TFLite file.
-
-    Raises:
-        UserError: it cannot be read, is no TFLite file, or has no card.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    if data[4:8] != _IDENTIFIER:
-        raise UserError(f"{path}: not a TFLite file")
-    model = schema.Model.GetRootAs(data, 0)
-    for index in range(model.MetadataLength()):
-        entry = model.Metadata(index)
-        if entry.Name() == METADATA.encode():
-            text = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
-            card: dict[str, Any] = json.loads(text)
-            return card
-    raise UserError(f"{path}: holds no model card ({METADATA})")
 
 
 def operators(path: str | Path) -> set[str]:

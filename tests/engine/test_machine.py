@@ -1,0 +1,30 @@
+"""The memory that a tile may take."""
+
+from pathlib import Path
+
+import pytest
+
+from kdae.engine import machine
+
+GIB = 1 << 30
+
+
+def test_free_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_MEMORY", "_LIMIT", "_USED"):
+        monkeypatch.setattr(machine, name, tmp_path / name)
+    assert machine.free_memory() == 2 * GIB  # not Linux
+    (tmp_path / "_MEMORY").write_text("MemTotal: 9 kB\nMemAvailable:   1048576 kB\n")
+    assert machine.free_memory() == GIB
+    assert machine.tile_memory() == GIB // 4
+    (tmp_path / "_LIMIT").write_text("max\n")
+    (tmp_path / "_USED").write_text("5\n")
+    assert machine.free_memory() == GIB
+    (tmp_path / "_LIMIT").write_text("1005\n")
+    assert machine.free_memory() == 1000
+    (tmp_path / "_MEMORY").write_text("MemAvailable: 1048576000 kB\n")
+    (tmp_path / "_LIMIT").unlink()
+    assert machine.tile_memory() == GIB // 2
+
+
+def test_processors() -> None:
+    assert machine.processors() >= 1
