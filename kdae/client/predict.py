@@ -1,9 +1,9 @@
 """The messages of TF Serving's Predict call, as far as the client needs them.
 
 The official package `tensorflow-serving-api` imports TensorFlow. Protocol Buffers know fields
-by their numbers alone. These are from tensorflow_serving/apis/predict.proto and model.proto, and
-from TensorFlow's tensor.proto, tensor_shape.proto and types.proto. What is not listed here is
-skipped when an answer is read.
+by their numbers alone. These are from tensorflow_serving/apis/predict.proto and model.proto,
+and from TensorFlow's tensor.proto, tensor_shape.proto and types.proto. What is not listed here
+is skipped when an answer is read.
 """
 
 from __future__ import annotations
