@@ -1,8 +1,8 @@
 """Reads and writes model cards, and finds models. Needs neither TensorFlow nor Keras.
 
 A model card is a JSON file beside the model's file. It holds the facts that every program needs
-which uses the model, such as the number of channels. A TFLite file has it inside, as the metadata
-`kdae.json`.
+which uses the model, such as the number of channels. A TFLite file has it inside, as the
+metadata `kdae.json`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Measures how much context a tile needs: far less than the network sees.
+"""Measures how much context a tile needs, which is less than the network sees.
 
-The exact halo spans the receptive field, but what lies at its rim hardly counts. The halo that
-is used is the smallest one with which no value of noisy photographs moves by more than a
-quarter of a level of 255 against the whole picture.
+With the exact halo, which spans the receptive field, a tile equals the same part of the whole
+picture. But pixels at the rim of the receptive field have little effect. The halo that is used
+is the smallest one with which no value of noisy photographs differs from the whole picture by
+more than a quarter of a level of 255.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 from kdae.engine.denoiser import Network
 
 WINDOWS = 100
-SIDE = 256  # pixels, of the windows: the whole pictures
-TILE = 64  # pixels, of the tile in their middle
+SIDE = 256  # height and width of a window in pixels; it stands for the whole picture
+TILE = 64  # height and width of the tile in the middle of a window, in pixels
 MOST = 0.25 / 255
 
 
@@ -27,20 +28,20 @@ def smallest_halo(
     windows: Sequence[np.ndarray],
     most: float = MOST,
 ) -> tuple[int, dict[int, float]]:
-    """Finds the smallest halo with which, and with all larger ones, values hardly move.
+    """Finds the smallest halo for which it and all larger ones change values very little.
 
     Args:
         network: See `Network`.
-        multiple: What heights and widths are multiples of, and so the halos.
-        exact: The halo that spans all that the network sees, in pixels.
+        multiple: Heights, widths and halos must be multiples of this number.
+        exact: The halo that spans the receptive field, in pixels.
         windows: Noisy photographs, float32 [SIDE, SIDE, C] in [0, 1].
-        most: How far a value may move, on the [0, 1] scale.
+        most: The largest change of a value that is allowed, on the [0, 1] scale.
 
     Returns:
-        The halo in pixels, and the largest change by halo: the largest absolute difference
-        between the tile in the middle of a window, run with this halo, and the same pixels of
-        the window run whole. From the largest halo that leaves some of a window out to the
-        first one that is too small.
+        The halo in pixels, and the largest change for each halo that was tried: the largest
+        absolute difference between the tile in the middle of a window, denoised with this halo,
+        and the same pixels of the whole denoised window. The halos decrease from the largest
+        one that leaves a part of a window out to the first one that is too small.
     """
     start, stop = (SIDE - TILE) // 2, (SIDE + TILE) // 2
     whole = [network(window[np.newaxis])[0, start:stop, start:stop] for window in windows]
@@ -58,7 +59,7 @@ def smallest_halo(
 
 
 def with_halo(card: dict[str, Any], halo: int, exact: int) -> dict[str, Any]:
-    """Returns a model card that tells both halos, one beside the other."""
+    """Returns a model card with `halo`, and with `exact_halo` after it."""
     found: dict[str, Any] = {}
     for key, value in card.items():
         if key == "halo":

@@ -1,9 +1,9 @@
 """Makes the TFLite files of the shipped models: `python -m kdae.export.shipped [NAME...]`.
 
-For each `kdae/weights/NAME.keras` with its card NAME.json: measures the halo and writes it into
-the card; writes NAME.tflite (float32) and NAME-weights8.tflite (8 bits, for `--fast`) with the
-card inside, runs both and compares them with Keras. Unlike files for phones they do not clip,
-so that all that the engine does with them equals what it does with Keras.
+For each `kdae/weights/NAME.keras` with its card NAME.json, the command measures the halo and
+writes it into the card. It then writes NAME.tflite (float32) and NAME-weights8.tflite (8 bits,
+for `--fast`) with the card inside, runs both and compares them with Keras. Unlike the files for
+phones they do not clip the output, so that the engine treats them in the same way as Keras.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from kdae.errors import UserError, did_you_mean, run_main
 from kdae.files import replace_file
 
 VARIANTS = {"float32": "", FAST: FAST}
-"""From variant of the TFLite exporter to what `tflite_name` takes."""
+"""The variants of the TFLite exporter, and the argument of `tflite_name` for each."""
 
 
 def write_files(name: str, source: Path, folder: Path) -> str:
     """Writes the card and the TFLite files of one model.
 
     Args:
-        name: Of the model.
+        name: The name of the model.
         source: The folder that holds NAME.keras and its card NAME.json.
-        folder: Where the card and the TFLite files go; may be `source`.
+        folder: The folder of the card and the TFLite files. It may be `source`.
 
     Returns:
         The comparison with Keras as a table, and the halos.
 
     Raises:
-        UserError: If a file misses its bounds; then nothing is written.
+        UserError: If a file misses its bounds. Nothing is written then.
     """
     from kdae.engine.litert import LiteRT
     from kdae.export import halo, parity
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="(all shipped models)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="shipped models (all)")
     names = parser.parse_args(argv).names or shipped_models()
     for name in names:
         if name not in shipped_models():

@@ -1,4 +1,4 @@
-"""What is inside a TFLite file: the model card as metadata, and the operators it needs.
+"""Adds the model card to a TFLite file as metadata, and lists the operators of a file.
 
 `kdae.cards.card_inside` reads the card.
 """
@@ -15,7 +15,7 @@ from kdae.cards import METADATA, TFLITE_IDENTIFIER
 
 
 def add_card(model: bytes, card: Mapping[str, Any]) -> bytes:
-    """Puts the model card into a TFLite model, as the metadata buffer `kdae.json`."""
+    """Returns a TFLite model with the model card in the metadata buffer `kdae.json`."""
     tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
     buffer = schema.BufferT()
     buffer.data = list(json.dumps(card).encode())
@@ -29,7 +29,7 @@ def add_card(model: bytes, card: Mapping[str, Any]) -> bytes:
 
 
 def operators(path: str | Path) -> set[str]:
-    """The names of the operators a TFLite file uses; custom ones (TF Select) as CUSTOM NAME."""
+    """Returns the operators of a TFLite file; custom ones (TF Select) as CUSTOM NAME."""
     model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
     names = {
         code: name for name, code in vars(schema.BuiltinOperator).items() if name[0] != "_"
@@ -37,7 +37,7 @@ def operators(path: str | Path) -> set[str]:
     found = set()
     for index in range(model.OperatorCodesLength()):
         code = model.OperatorCodes(index)
-        # Files of before 2020 hold the code in the field that has one byte only.
+        # Files from before 2020 hold the code in the older field of one byte.
         name = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
         custom = code.CustomCode()
         found.add(f"{name} {custom.decode()}" if custom else name)
