@@ -10,15 +10,13 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from flatbuffers import number_types
-from flatbuffers.encode import Get
-from flatbuffers.packer import uoffset
-from flatbuffers.table import Table
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kdae.errors import UserError
 from kdae.files import replace_file
+
+if TYPE_CHECKING:
+    from flatbuffers.table import Table
 
 MODEL, CARD = "model.keras", "model-card.json"
 CARD_FORMAT = 1
@@ -178,6 +176,12 @@ def _metadata(data: bytes, name: bytes) -> bytes | None:
     are needed, from TFLite's schema.fbs: Model.buffers (4), Model.metadata (6), Metadata.name
     (0), Metadata.buffer (1), Buffer.data (0).
     """
+    # Not at the top: they import NumPy, which a help text does without.
+    from flatbuffers import number_types
+    from flatbuffers.encode import Get
+    from flatbuffers.packer import uoffset
+    from flatbuffers.table import Table
+
     model = Table(data, Get(uoffset, data, 0))
     for entry in _tables(model, 6):
         if entry.String(entry.Offset(_slot(0)) + entry.Pos) == name:
@@ -197,7 +201,7 @@ def _tables(table: Table, field: int) -> list[Table]:
         return []
     start = table.Vector(offset)
     places = range(start, start + 4 * table.VectorLen(offset), 4)
-    return [Table(table.Bytes, table.Indirect(place)) for place in places]
+    return [type(table)(table.Bytes, table.Indirect(place)) for place in places]
 
 
 def _slot(field: int) -> int:

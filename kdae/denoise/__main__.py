@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from tqdm import tqdm
 
 from kdae.cards import DEFAULT_MODEL, KERAS, LITERT
-from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
-from kdae.denoise.plan import Job, plan
-from kdae.denoise.stream import Result, denoise_files
 from kdae.errors import check_share, check_threads, run_main
 
-if TYPE_CHECKING:
-    from kdae.engine import Denoiser
-
-_MORE = f"""\
+_MORE = """\
 A folder is searched with its subfolders, whose structure the output folder keeps; files that
 are no pictures by their name, and the output folder itself if it lies inside, are passed over.
 Two pictures that would become the same file are an error before anything is done.
 
 The same command goes on where it was stopped (Ctrl-C, kill, power): a picture is in its place
-when it is whole, and what is done is left out. {JOURNAL} in the output folder has a
-line of JSON for each: file, output, status (done or failed), reason, seconds, bytes and
+when it is whole, and what is done is left out. kdae-journal.jsonl in the output folder
+has a line of JSON for each: file, output, status (done or failed), reason, seconds, bytes and
 modified (of the file), model, digest (of the model file), strength, exact. Pictures that failed
 are tried again, those changed since are made anew; what another model, strength or engine made,
 and what is not from here, is replaced with --force only.
@@ -82,60 +70,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     check_share("--strength", args.strength)
     check_threads("--threads", args.threads)
-    jobs = plan(args.input, args.out)
-    out = Path(args.out).expanduser()
-    journal, todo = None, jobs
-    choice = {"engine": args.engine, "fast": args.fast, "exact": args.exact}
-    settings = Settings.of(args.model, args.strength, **choice)
-    if jobs[0].target != out:
-        journal = Journal(out, settings)
-    if journal and not args.force:
-        todo = journal.pending(jobs)
-    elif not args.force:
-        refuse_existing(jobs, args.out)
-    failed = 0
-    if todo:
-        # Not at the top: the arguments may be wrong, and a help text needs no model.
-        from kdae.engine import load
+    # Not at the top: help comes at once, without NumPy.
+    from kdae.denoise.run import run
 
-        denoiser = load(args.model, threads=args.threads, **choice)
-        failed = _run(denoiser, args.strength, jobs, todo, journal)
-    done = len(todo) - failed
-    print(
-        f"{done} of {len(todo)} pictures denoised, into {args.out}"
-        + (f"; {len(jobs) - len(todo)} were done before" if len(todo) < len(jobs) else "")
-        + (f"; {journal.path} says what failed" if failed and journal else "")
+    return run(
+        args.input,
+        args.out,
+        model=args.model,
+        strength=args.strength,
+        force=args.force,
+        engine=args.engine,
+        fast=args.fast,
+        exact=args.exact,
+        threads=args.threads,
     )
-    return 1 if failed else 0
-
-
-def _run(
-    denoiser: Denoiser,
-    strength: float,
-    jobs: list[Job],
-    todo: list[Job],
-    journal: Journal | None,
-) -> int:
-    """Denoises what is to do, with a progress bar; returns how many failed."""
-    failed = 0
-    bar_format = "{l_bar}{bar}| {n:.1f}/{total} pictures [{elapsed}<{remaining}]"
-    before = len(jobs) - len(todo)
-    # disable=None: no bar where nobody watches, such as in a log file.
-    with (
-        journal.recording() if journal else nullcontext(),
-        tqdm(total=len(jobs), initial=before, disable=None, bar_format=bar_format) as bar,
-    ):
-
-        def finished(result: Result) -> None:
-            nonlocal failed
-            if result.reason:
-                bar.write(f"error: {' '.join(result.reason.split())}", file=sys.stderr)
-                failed += 1
-
-        denoise_files(
-            denoiser, todo, strength, finished=finished, journal=journal, progress=bar.update
-        )
-    return failed
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdae.cards import LITERT, card_inside, find_model
 from kdae.engine.denoiser import Denoiser, Network
-from kdae.errors import UserError, check_threads
+from kdae.errors import UserError, check_threads, missing_package
 
 
 def load(
@@ -45,10 +45,10 @@ def load(
         from kdae.engine.keras_model import KerasModel, set_threads
         from kdae.model import load_model
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"model {model}: {found.path.name} runs with Keras, and the package {error.name} "
-            "is missing; pip install 'kdae[train]' brings it"
-        ) from error
+        told = missing_package(error)
+        if told is None:
+            raise
+        raise UserError(f"model {model}: {found.path.name} runs with Keras; {told}") from error
     if threads is not None:
         set_threads(threads)
     network_of, card = load_model(model)
