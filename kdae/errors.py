@@ -126,8 +126,9 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
         told = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
         if told:
             sys.exit(_refused(told))
-        # Python would keep the frames to its very end. A batch that is being made in one of
-        # them can then no longer call Python, and the process would wait for it for ever.
+        # An exception that leaves `main` would keep its frames alive until Python ends. A batch
+        # that `tf.data` makes for one of them can then no longer call Python, and the process
+        # would wait for it for ever.
         traceback.print_exc()
         status = 1
     sys.exit(status)
