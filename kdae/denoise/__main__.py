@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from kdae.cards import DEFAULT_MODEL, KERAS, LITERT
 from kdae.errors import check_share, check_threads, run_main
+
+if TYPE_CHECKING:
+    from kdae.engine import Strength
 
 _MORE = """\
 A folder is searched with its subfolders, whose structure the output folder keeps; files that
@@ -50,6 +54,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--strength", type=float, default=1.0, metavar="0..1", help="of the denoising (1)"
     )
     parser.add_argument(
+        "--luma", type=float, metavar="0..1", help="strength in brightness (as --strength)"
+    )
+    parser.add_argument(
+        "--colour", type=float, metavar="0..1", help="strength in colour (as --strength)"
+    )
+    parser.add_argument(
+        "--keep-detail",
+        type=float,
+        default=0.0,
+        metavar="0..1",
+        help="how much of the fine part of what was removed from brightness is given back (0)",
+    )
+    parser.add_argument(
         "--force", action="store_true", help="make all anew and replace files that exist"
     )
     parser.add_argument(
@@ -68,7 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--threads", type=int, metavar="N", help="of the model (one per processor)"
     )
     args = parser.parse_args(argv)
+    luma, colour = (args.strength if own is None else own for own in (args.luma, args.colour))
     check_share("--strength", args.strength)
+    check_share("--luma", luma)
+    check_share("--colour", colour)
+    check_share("--keep-detail", args.keep_detail)
     check_threads("--threads", args.threads)
     # Not at the top: help comes at once, without NumPy.
     from kdae.denoise.run import run
@@ -77,13 +98,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.input,
         args.out,
         model=args.model,
-        strength=args.strength,
+        strength=_strength(luma, colour, args.keep_detail),
         force=args.force,
         engine=args.engine,
         fast=args.fast,
         exact=args.exact,
         threads=args.threads,
     )
+
+
+def _strength(luma: float, colour: float, keep_detail: float) -> float | Strength:
+    """Returns a single number, as the journal has it, if that is what was asked for."""
+    from kdae.engine import Strength
+
+    if luma == colour and keep_detail == 0:
+        return luma
+    return Strength(luma, colour, keep_detail)
 
 
 if __name__ == "__main__":

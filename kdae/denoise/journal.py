@@ -26,6 +26,7 @@ from typing import Any
 
 from kdae.cards import find_model
 from kdae.denoise.plan import Job
+from kdae.engine import Strength
 from kdae.errors import UserError
 from kdae.files import TEMPORARY, digest, replace_file, try_lock
 
@@ -40,20 +41,20 @@ class Settings:
     Attributes:
         model: as it was named.
         digest: of the model file, the first 16 digits of its SHA-256.
-        strength: 0 to 1.
+        strength: 0 to 1, or a `Strength`; in the journal an object with its attributes.
         exact: whether tiles had all the context that the network sees.
     """
 
     model: str
     digest: str
-    strength: float
+    strength: float | Strength
     exact: bool = False
 
     @classmethod
     def of(
         cls,
         model: str,
-        strength: float,
+        strength: float | Strength,
         *,
         engine: str | None = None,
         fast: bool = False,
@@ -69,7 +70,10 @@ class Settings:
 
     def __str__(self) -> str:
         exactly = ", with exact tiles" * self.exact
-        return f"{self.model} ({self.digest}) at strength {self.strength}{exactly}"
+        amount = dataclasses.asdict(self)["strength"]
+        if isinstance(amount, dict):
+            amount = ", ".join(f"{name} {value}" for name, value in amount.items())
+        return f"{self.model} ({self.digest}) at strength {amount}{exactly}"
 
 
 _SETTINGS = [field.name for field in dataclasses.fields(Settings)]

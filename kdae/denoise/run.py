@@ -16,7 +16,7 @@ from kdae.denoise.stream import Result, denoise_files
 from kdae.engine import load
 
 if TYPE_CHECKING:
-    from kdae.engine import Denoiser
+    from kdae.engine import Denoiser, Strength
 
 
 def run(
@@ -24,7 +24,7 @@ def run(
     out: str,
     *,
     model: str,
-    strength: float = 1.0,
+    strength: float | Strength = 1.0,
     force: bool = False,
     engine: str | None = None,
     fast: bool = False,
@@ -37,7 +37,7 @@ def run(
         inputs: See `kdae.denoise.plan.plan`.
         out: See `kdae.denoise.plan.plan`.
         model: See `kdae.load`, as for `engine`, `fast`, `exact` and `threads`.
-        strength: 0 (nothing) to 1.
+        strength: 0 (nothing) to 1, or a `kdae.Strength`.
         force: Whether to make all anew, and to replace files that exist.
         engine: `litert`, `keras` or None.
         fast: Whether to calculate in 8 bits.
@@ -75,7 +75,7 @@ def run(
 
 def _run(
     denoiser: Denoiser,
-    strength: float,
+    strength: float | Strength,
     jobs: list[Job],
     todo: list[Job],
     journal: Journal | None,

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from kdae.engine.adjust import REACH, Strength, mix
 from kdae.engine.machine import tile_memory
-from kdae.errors import check_share
 from kdae.images import Span, from_float, grid, spans, to_float
 
 # Noise reaches beyond [0, 1], a picture on the 0-255 scale further than this.
@@ -77,7 +77,7 @@ class Denoiser:
     def denoise(
         self,
         image: np.ndarray,
-        strength: float = 1.0,
+        strength: float | Strength = 1.0,
         *,
         tile: int | None = None,
         out: np.ndarray | None = None,
@@ -94,7 +94,8 @@ class Denoiser:
                 alpha); uint8, uint16, or float32 or float64 with black 0 and white 1 (noise may
                 reach beyond).
             strength: 0 gives the noisy picture back, 1 the denoised one, values between the
-                mixture `noisy + strength * (denoised - noisy)`.
+                mixture `noisy + strength * (denoised - noisy)`. A `Strength` sets brightness
+                and colour apart, and can keep detail.
             tile: largest side of the tiles in pixels, without their context. None: as suits
                 the picture and the free memory.
             out: where to put the result, of the image's shape and dtype; it may be `image`
@@ -108,7 +109,7 @@ class Denoiser:
             ValueError: naming the argument, what was expected and what came.
         """
         _check_image(image)
-        check_share("strength", strength)
+        amount = Strength.of(strength)
         if out is None:
             out = np.empty(image.shape, image.dtype)
         elif out.shape != image.shape or out.dtype != image.dtype:
@@ -119,13 +120,13 @@ class Denoiser:
         source, target = _colour(image), _colour(out)
         if source.dtype.kind == "f":
             _check_range(source)
-            self._map(source, target, strength, tile, _as_float32, _clipped, progress)
+            self._map(source, target, amount, tile, _as_float32, _clipped, progress)
         else:
             dtype = source.dtype.newbyteorder("=")
             self._map(
                 source,
                 target,
-                strength,
+                amount,
                 tile,
                 lambda pixels: to_float(pixels.astype(dtype, copy=False)),
                 lambda pixels: from_float(pixels, dtype),
@@ -151,14 +152,14 @@ class Denoiser:
         if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.size == 0:
             raise ValueError(f"image: expected [H, W, 1] or [H, W, 3], got {list(image.shape)}")
         out = np.empty(image.shape, np.float32)
-        self._map(image, out, 1.0, tile, _as_float32, _as_float32, None)
+        self._map(image, out, Strength(), tile, _as_float32, _as_float32, None)
         return out
 
     def _map(
         self,
         source: np.ndarray,
         target: np.ndarray,
-        strength: float,
+        strength: Strength,
         tile: int | None,
         load: Callable[[np.ndarray], np.ndarray],
         store: Callable[[np.ndarray], np.ndarray],
@@ -166,12 +167,15 @@ class Denoiser:
     ) -> None:
         """Fills `target` [H, W, C] from `source`, which may be the same memory."""
         height, width, _ = source.shape
-        rows, columns = self._grid(height, width, tile)
+        # What `mix` looks at beyond a tile must be as good as the tile itself.
+        reach = REACH if strength.keep_detail > 0 else 0
+        halo = self.halo + -(-reach // self.multiple) * self.multiple
+        rows, columns = self._grid(height, width, tile, halo)
         kept = source[:0]
         for row in rows:
             # The rows above this band may have been overwritten: they were kept.
             band = np.concatenate([kept, source[row.start : row.high]])
-            below = max(row.stop - self.halo, 0)
+            below = max(row.stop - halo, 0)
             kept = band[below - row.low : row.stop - row.low].copy()
             missing = (row.high - row.low - len(band), columns[-1].high - width)
             band = np.pad(band, [(0, missing[0]), (0, missing[1]), (0, 0)], "reflect")
@@ -181,23 +185,23 @@ class Denoiser:
                     slice(row.start - row.low, min(row.stop, height) - row.low),
                     slice(column.start - column.low, min(column.stop, width) - column.low),
                 )
-                clean = self._apply(noisy)[inner]
-                if strength != 1.0:
-                    clean = noisy[inner] + np.float32(strength) * (clean - noisy[inner])
+                clean = mix(noisy, self._apply(noisy), strength)[inner]
                 target[row.start : row.stop, column.start : column.stop] = store(clean)
                 if progress:
                     progress(clean.shape[0] * clean.shape[1])
 
-    def _grid(self, height: int, width: int, tile: int | None) -> tuple[list[Span], list[Span]]:
+    def _grid(
+        self, height: int, width: int, tile: int | None, halo: int
+    ) -> tuple[list[Span], list[Span]]:
         """The tiles of a picture: the spans of the rows and of the columns."""
         if tile is None:
             area = tile_memory() // self.network.bytes_per_pixel
-            return grid(height, width, self.multiple, area, self.halo)
+            return grid(height, width, self.multiple, area, halo)
         if tile < 1:
             raise ValueError(f"tile: expected at least 1 pixel, got {tile!r}")
         return (
-            spans(height, self.multiple, tile, self.halo),
-            spans(width, self.multiple, tile, self.halo),
+            spans(height, self.multiple, tile, halo),
+            spans(width, self.multiple, tile, halo),
         )
 
     def _apply(self, image: np.ndarray) -> np.ndarray:

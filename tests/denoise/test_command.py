@@ -11,6 +11,7 @@ from PIL import Image
 
 from kdae.denoise.__main__ import main
 from kdae.denoise.journal import JOURNAL, LOCK
+from kdae.engine import Strength
 from kdae.errors import UserError
 from kdae.images import Picture, read_image, write_image
 from tests import warm
@@ -176,6 +177,23 @@ def test_strength_and_force(tmp_path: Path, run: str) -> None:
     np.testing.assert_array_equal(read_image(path).pixels, expected)
 
 
+def test_brightness_and_colour_apart_and_detail_kept(tmp_path: Path, run: str) -> None:
+    top, out = tmp_path / "in", tmp_path / "out"
+    pixels = save(top / "a.png", noise_image(16, 16, 3))
+    arguments = [str(top), "-o", str(out), "--model", run, "--strength", "0.5"]
+    assert main([*arguments, "--luma", "0.25", "--keep-detail", "0.75"]) == 0
+    strength = Strength(luma=0.25, colour=0.5, keep_detail=0.75)
+    expected = tiny_denoiser(3).denoise(pixels, strength)
+    np.testing.assert_array_equal(read_image(out / "a.png").pixels, expected)
+    asked = "at strength luma 0.25, colour 0.5, keep_detail 0.75"
+    with pytest.raises(UserError, match=rf"made by .* {asked}, not by .* at strength 0\.5;"):
+        main(arguments)
+    # With the same strength for both there is one number, however it was asked for.
+    assert main([*arguments, "--force"]) == 0
+    assert main([*arguments, "--luma", "0.5", "--colour", "0.5"]) == 0
+    assert records(out)["a.png"]["strength"] == 0.5
+
+
 def test_a_format_that_cannot_hold_it(
     tmp_path: Path, run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,6 +211,9 @@ def test_bad_arguments_end_with_status_2(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         main(["none.png", "-o", "out", "--strength", "2"])
     assert str(caught.value) == "--strength: expected 0 to 1, got 2"
+    for option in ("--luma", "--colour", "--keep-detail"):
+        with pytest.raises(UserError, match=f"{option}: expected 0 to 1, got 2"):
+            main(["none.png", "-o", "out", option, "2"])
 
 
 def test_unknown_model(tmp_path: Path) -> None:

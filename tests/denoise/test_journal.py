@@ -8,6 +8,7 @@ import pytest
 
 from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
 from kdae.denoise.plan import Job
+from kdae.engine import Strength
 from kdae.errors import UserError
 from tests.helpers import touch
 
@@ -77,22 +78,22 @@ def test_killed_while_writing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "strength"),
     [
-        Settings("photo", "another", 1.0),
-        Settings("photo", MODEL.digest, 0.5),
-        Settings("photo", MODEL.digest, 1.0, exact=True),
+        (Settings("photo", "another", 1.0), "1.0"),
+        (Settings("photo", MODEL.digest, 0.5), "0.5"),
+        (Settings("photo", MODEL.digest, 1.0, exact=True), "1.0, with exact tiles"),
+        (
+            Settings("photo", MODEL.digest, Strength(luma=0.5)),
+            "luma 0.5, colour 1.0, keep_detail 0.0",
+        ),
     ],
 )
-def test_settings_are_not_mixed(tmp_path: Path, other: Settings) -> None:
+def test_settings_are_not_mixed(tmp_path: Path, other: Settings, strength: str) -> None:
     recorded(tmp_path, ("a.png", "done"), ("b.png", "done"))
     jobs = [job(tmp_path, f"{name}.png") for name in "abc"]
     made, asked = (rf"photo \({settings.digest}\) at" for settings in (MODEL, other))
-    exactly = ", with exact tiles" * other.exact
-    message = (
-        rf"out/b\.png made by {made} strength 1\.0, "
-        rf"not by {asked} strength {other.strength}{exactly};"
-    )
+    message = rf"out/b\.png made by {made} strength 1\.0, not by {asked} strength {strength};"
     with pytest.raises(UserError, match=message):
         Journal(tmp_path / "out", other).pending(jobs)
     renamed = Settings("runs/photo", MODEL.digest, 1.0)  # the same model all the same
