@@ -1,4 +1,4 @@
-"""What this machine has: processors, and memory for a tile."""
+"""What this machine has: processors, what they calculate in, and memory for a tile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST = 1 << 29
 _SHARE = 4  # the part of the free memory that a tile may take is one in so many
 _UNKNOWN = 1 << 31  # assumed to be free where the system does not tell
 
-_MEMORY = Path("/proc/meminfo")
+_MEMORY, _PROCESSORS = Path("/proc/meminfo"), Path("/proc/cpuinfo")
 _LIMIT, _USED = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
 
 
@@ -19,6 +19,19 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def has_bfloat16() -> bool:
+    """Whether the processors have instructions for bfloat16, as Linux tells; elsewhere False.
+
+    They are AVX-512 BF16 and AMX, for which TensorFlow's oneDNN has kernels.
+    """
+    try:
+        lines = _PROCESSORS.read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "").split()
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def tile_memory() -> int:

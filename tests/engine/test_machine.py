@@ -1,4 +1,4 @@
-"""The memory that a tile may take."""
+"""The memory that a tile may take, and what processors calculate in."""
 
 from pathlib import Path
 
@@ -24,6 +24,27 @@ def test_free_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "_MEMORY").write_text("MemAvailable: 1048576000 kB\n")
     (tmp_path / "_LIMIT").unlink()
     assert machine.tile_memory() == GIB // 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu avx512f avx512_bf16 amx_tile", True),
+        ("fpu amx_bf16 amx_tile amx_int8", True),
+        ("fpu avx2 avx512f avx512_fp16 amx_tile amx_int8", False),
+    ],
+)
+def test_bfloat16(
+    flags: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpuinfo"
+    monkeypatch.setattr(machine, "_PROCESSORS", file)
+    assert not machine.has_bfloat16()  # not Linux
+    one = f"processor\t: 0\nvmx flags\t: avx512_bf16\nflags\t\t: {flags}\nbugs\t: none\n\n"
+    file.write_text(one * 2)
+    assert machine.has_bfloat16() == expected
+    file.write_text("processor\t: 0\nFeatures\t: fp asimd bf16\n")  # ARM
+    assert not machine.has_bfloat16()
 
 
 def test_processors() -> None:

@@ -1,6 +1,7 @@
 """`kdae models`: every shipped model is listed, with its use and the figures of its card."""
 
 import json
+import re
 
 import pytest
 
@@ -18,8 +19,7 @@ def test_the_figures_are_those_of_the_cards(capsys: pytest.CaptureFixture[str]) 
     assert main([]) == 0
     printed = capsys.readouterr().out
     assert printed == describe_models() + "\n"
-    lines = [line.split("  ") for line in printed.splitlines()]
-    rows = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    rows = [re.split("  +", line) for line in printed.splitlines()]
     for name in shipped_models():
         card = json.loads((weights_folder() / f"{name}.json").read_text())
         assert [name, USES[name], f"{card['parameters']:,}"] in [row[:3] for row in rows]
