@@ -19,7 +19,7 @@ class Mean:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         padded = np.pad(batch, [(0, 0), (2, 2), (2, 2), (0, 0)])
-        windows = sliding_window_view(padded, (5, 5), (1, 2))
+        windows = sliding_window_view(padded, (5, 5), axis=(1, 2))  # type: ignore[call-overload]
         return windows.mean((-2, -1), np.float32)
 
 

@@ -2,9 +2,9 @@
 
 A camera stores the picture as the sensor gave it and an EXIF tag that says how to turn it. The
 PNG result has no such tag, so the picture is turned. The layout of EXIF is that of CIPA DC-008
-(Exif 2.32), section 4.5: a TIFF header, then a table of entries of 12 bytes, sorted by tag. In a
-PNG file they are the chunk eXIf (Portable Network Graphics Specification, third edition, section
-11.3.5.4).
+(Exif 2.32), section 4.5: a TIFF header, then a table of entries of 12 bytes, sorted by tag. In
+a PNG file they are the chunk eXIf (Portable Network Graphics Specification, third edition,
+section 11.3.5.4).
 """
 
 import tensorflow as tf
