@@ -33,8 +33,8 @@ install: .venv/installed  ## make .venv with everything in requirements.lock
 train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
 	$(BIN)/python -m kdae.train --config configs/quickstart.yaml
 
-weights: install  ## halo and TFLite files of kdae/weights/*.keras, or of MODELS alone
-	$(BIN)/python -m kdae.export.shipped $(MODELS)
+weights: install  ## measure the halo and write the TFLite files of kdae/weights/*.keras
+	$(BIN)/python -m kdae.export.shipped
 
 lint: install  ## ruff, mypy, who may import whom (import-linter), and whether the docs build
 	$(BIN)/ruff check .

@@ -48,6 +48,17 @@ def tiny_run(folder: Path, channels: int = 1) -> Path:
     return folder
 
 
+def tiny_tflite(path: Path, channels: int = 1) -> Path:
+    """Writes `tiny_model` and its card as a TFLite file that does not clip; returns it."""
+    from kdae.export.tflite.exporter import convert
+    from kdae.export.tflite.flatbuffer import add_card
+
+    model = tiny_model(channels)
+    converted = convert(model, model, None, "float32")
+    path.write_bytes(add_card(converted, tiny_card(channels)))
+    return path
+
+
 def touch(*paths: Path) -> None:
     """Makes files with a byte in each, and their folders."""
     for path in paths:
