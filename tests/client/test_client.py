@@ -81,8 +81,11 @@ def test_less_context_than_the_card_says_shows(denoise: Denoise) -> None:
     pixels = noise_image(64, 64, 3)
     with serving("rest", denoise) as server:
         whole = Client(server, MODEL).denoise(pixels)
-        cut = Client(server, MODEL, card={**CARD, "halo": 0}).denoise(pixels, tile=32)
+        card = {**CARD, "halo": 0, "exact_halo": CARD["halo"]}
+        cut = Client(server, MODEL, card=card).denoise(pixels, tile=32)
+        exact = Client(server, MODEL, card=card, exact=True).denoise(pixels, tile=32)
     assert np.abs(whole.astype(int) - cut.astype(int)).max() > 1
+    level_apart(exact, whole)
 
 
 def test_refusals_are_told_and_not_repeated(server: str, denoise: Denoise) -> None:
