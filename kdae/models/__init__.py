@@ -36,8 +36,8 @@ def describe_models() -> str:
                 name,
                 result["data"],
                 result["noise"],
-                f"{result['psnr_noisy']:.2f}",
-                f"{result['psnr']:.2f}",
+                f"{result['psnr_noisy']:.3f}",
+                f"{result['psnr']:.3f}",
             )
             for result in card["results"]
             if not result["data"].startswith("validation")
