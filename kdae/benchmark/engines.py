@@ -97,12 +97,11 @@ def measure_engines(model: str, cases: Sequence[Case] = CASES) -> str:
             # In a process of its own: a child's peak counts what its parent ever had.
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                 pool.submit(write_pictures, case, source).result()
-            times = {
-                engine: taken(
-                    source, "-o", Path(place) / engine, "--model", model, *ENGINES[engine]
-                )
-                for engine in case.engines
-            }
+            times = {}
+            for engine in case.engines:
+                options = ["--model", model, *ENGINES[engine]]
+                times[engine] = taken(source, "-o", Path(place) / engine, *options)
+                print(f"{case.name}, {engine}: {times[engine]}", flush=True)
         megapixels = case.count * case.height * case.width / 1e6
         for engine, took in times.items():
             share = took.seconds / times[KERAS].seconds if KERAS in times else math.nan
