@@ -4,6 +4,7 @@ import difflib
 import sys
 import traceback
 from collections.abc import Callable, Collection, Sequence
+from numbers import Real
 from typing import NoReturn
 
 from kdae.quiet import quiet_tensorflow
@@ -42,6 +43,8 @@ def check_share(name: str, value: float) -> None:
     Raises:
         UserError: names what is wrong, for which `name` stands, and the value.
     """
+    if not isinstance(value, Real):
+        raise UserError(f"{name}: expected 0 to 1, got {value!r}")
     if not 0.0 <= value <= 1.0:
         raise UserError(f"{name}: expected 0 to 1, got {value:g}")
 
