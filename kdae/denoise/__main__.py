@@ -12,14 +12,18 @@ from tqdm import tqdm
 
 from kdae.cards import DEFAULT_MODEL
 from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
-from kdae.denoise.plan import Job, plan
+from kdae.denoise.options import KEPT, add_output, output_of
+from kdae.denoise.output import Output, passed_over
+from kdae.denoise.plan import Job, in_place, plan
 from kdae.denoise.stream import Result, denoise_files
 from kdae.errors import check_share, run_main
 
 _MORE = f"""\
 A folder is searched with its subfolders, whose structure the output folder keeps; files that
 are no pictures by their name, and the output folder itself if it lies inside, are passed over.
-Two pictures that would become the same file are an error before anything is done.
+Pictures of kinds that are not read are counted at the end. Two pictures that would become the
+same file keep both names (a.gif beside a.png becomes a.gif.png) or are an error before anything
+is done. What a written file will not keep is said in a line before it is written.
 
 The same command goes on where it was stopped (Ctrl-C, kill, power): a picture is in its place
 when it is whole, and what is done is left out. {JOURNAL} in the output folder has a
@@ -37,13 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m kdae.denoise",
         description=__doc__,
-        epilog=_MORE,
+        epilog=f"{_MORE}\n\n{KEPT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", nargs="+", help="picture, folder of pictures, or pattern")
-    parser.add_argument(
-        "-o", "--out", required=True, help="folder; or a file, if the input is a single file"
-    )
+    parser.add_argument("-o", "--out", help="folder; or a file, if the input is a single file")
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
@@ -56,9 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--force", action="store_true", help="make all anew and replace files that exist"
     )
+    add_output(parser)
     args = parser.parse_args(argv)
     check_share("--strength", args.strength)
-    jobs = plan(args.input, args.out)
+    output, ending = output_of(args)
+    if args.out is None:
+        return _in_place(args.input, args.model, args.strength, output)
+    jobs = plan(args.input, args.out, ending=ending, suffix=args.suffix)
     out = Path(args.out).expanduser()
     journal, todo = None, jobs
     if jobs[0].target != out:
@@ -67,18 +73,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         todo = journal.pending(jobs)
     elif not args.force:
         refuse_existing(jobs, args.out)
-    failed = _run(args.model, args.strength, jobs, todo, journal) if todo else 0
+    failed = _run(args.model, args.strength, jobs, todo, journal, output) if todo else 0
     done = len(todo) - failed
     print(
         f"{done} of {len(todo)} pictures denoised, into {args.out}"
         + (f"; {len(jobs) - len(todo)} were done before" if len(todo) < len(jobs) else "")
         + (f"; {journal.path} says what failed" if failed and journal else "")
     )
+    _say_passed_over(args.input)
     return 1 if failed else 0
 
 
+def _in_place(inputs: list[str], model: str, strength: float, output: Output) -> int:
+    """Replaces pictures by their denoised copies."""
+    jobs = in_place(inputs)
+    kept = [output.backup_of(job) for job in jobs]
+    todo = [
+        job for job, backup in zip(jobs, kept, strict=True) if not (backup and backup.exists())
+    ]
+    failed = _run(model, strength, jobs, todo, None, output) if todo else 0
+    print(
+        f"{len(todo) - failed} of {len(todo)} pictures denoised, in place"
+        + (f"; {len(jobs) - len(todo)} have a backup already" if len(todo) < len(jobs) else "")
+    )
+    _say_passed_over(inputs)
+    return 1 if failed else 0
+
+
+def _say_passed_over(inputs: list[str]) -> None:
+    if words := passed_over(inputs):
+        print(words)
+
+
 def _run(
-    model: str, strength: float, jobs: list[Job], todo: list[Job], journal: Journal | None
+    model: str,
+    strength: float,
+    jobs: list[Job],
+    todo: list[Job],
+    journal: Journal | None,
+    output: Output,
 ) -> int:
     """Denoises what is to do, with a progress bar; returns how many failed."""
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
@@ -101,7 +134,14 @@ def _run(
                 failed += 1
 
         denoise_files(
-            denoiser, todo, strength, finished=finished, journal=journal, progress=bar.update
+            denoiser,
+            todo,
+            strength,
+            finished=finished,
+            journal=journal,
+            progress=bar.update,
+            output=output,
+            notice=lambda line: bar.write(f"note: {line}", file=sys.stderr),
         )
     return failed
 

@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
     code: int
     kind: int
-    count: int
+    values: int
     data: bytes | list[Entry]
 
 

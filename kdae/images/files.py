@@ -20,7 +20,7 @@ from PIL import Image
 
 from kdae.errors import UserError, first_line
 from kdae.files import replace_file
-from kdae.images import extras, pillow, png, tiff
+from kdae.images import extras, pillow, png, tiff, tiff_pages
 from kdae.images.pixels import Picture
 
 IMAGE_SUFFIXES = (
@@ -276,7 +276,7 @@ def _write(file: IO[bytes], suffix: str, picture: Picture, quality: int | None) 
             alpha=None if alpha is None else _eight_bit(alpha),
         )
     if suffix in _TIFF:
-        tiff.write(file, picture)
+        tiff_pages.write(file, picture)
     else:
         extras.prepare_suffix(suffix)
         pillow.write(file, suffix, picture, quality)

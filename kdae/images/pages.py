@@ -9,7 +9,7 @@ from typing import Protocol
 from PIL import Image
 
 from kdae.errors import UserError
-from kdae.images import extras, frames, pillow, tiff
+from kdae.images import extras, frames, pillow, tiff, tiff_pages
 from kdae.images.files import MAX_PIXELS, naming, replace_picture
 from kdae.images.pixels import Picture
 
@@ -55,7 +55,7 @@ def open_pages(path: Path) -> Pages | None:
         if extras.is_raw(path, head) or not head:
             return None
         if tiff.is_tiff(head):
-            return tiff.TiffPages(path, MAX_PIXELS)
+            return tiff_pages.TiffPages(path, MAX_PIXELS)
         extras.prepare(head)
         try:
             image = Image.open(path, formats=pillow.formats_of(head))
