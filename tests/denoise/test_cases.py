@@ -56,9 +56,7 @@ def test_every_frame_of_an_animation_keeps_its_time(tmp_path: Path) -> None:
 
 def gif(path: Path, durations: list[int], **options: int) -> Path:
     frames = [Image.new("RGB", (9, 8), (90 * i, 40, 20)) for i in range(len(durations))]
-    frames[0].save(
-        path, save_all=True, append_images=frames[1:], duration=durations, **options
-    )
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, **options)
     return path
 
 
