@@ -1,8 +1,8 @@
-"""What the sections of a config share: how they are read, and what a mistake is answered with.
+"""Reads sections of a config and makes the messages about wrong settings.
 
-A section is a class of settings beside the code that they are for, such as
-`kdae.model.ModelConfig`; `kdae.train.Config` holds them all. Each setting states what it may
-be at its field, as a type that pydantic checks.
+A section is a class of settings that stands beside the code which uses them, such as
+`kdae.model.ModelConfig`. `kdae.train.Config` holds all sections. The type of each field states
+which values a setting may have, and pydantic checks it.
 """
 
 from __future__ import annotations
@@ -37,11 +37,10 @@ _KINDS = {
 
 
 class Section(BaseModel):
-    """Settings that belong together; they cannot be changed, and compare by value.
+    """Settings that belong together. They cannot be changed, and compare by value.
 
-    Types are not converted: True is no number, and 1 is not True. A validator of a section
-    raises a `ValueError` that says what was expected, or a `UserError` that is a message of
-    its own.
+    Types are not converted: True is not a number, and 1 is not True. A validator of a section
+    raises a `ValueError` that says what was expected, or a `UserError` with the whole message.
     """
 
     model_config = ConfigDict(
@@ -63,15 +62,15 @@ class Section(BaseModel):
 
 
 def read_section(kind: type[S], tree: Any) -> S:
-    """Makes a section of plain dicts and lists; settings that are missing take defaults.
+    """Makes a section from plain dicts and lists. Missing settings take their defaults.
 
     Args:
-        kind: the class of the section.
-        tree: as read from YAML.
+        kind: The class of the section.
+        tree: The settings, as read from YAML.
 
     Raises:
-        UserError: names the first setting that is wrong, what was expected and what came,
-            or for an unknown one the nearest known.
+        UserError: If a setting is unknown or wrong. The message names the first such setting,
+            what was expected and what came, or the nearest known name.
     """
     try:
         return kind.model_validate(tree)
@@ -96,7 +95,7 @@ def _message(kind: type[Section], error: ErrorDetails) -> str:
 
 
 def _field(kind: type[Section], place: Sequence[int | str]) -> FieldInfo:
-    """The field at a place, which may be an item of a list."""
+    """Returns the field at a place, which may be an item of a list."""
     field = FieldInfo.from_annotation(kind)
     for part in place:
         owner: Any = field.annotation
@@ -108,7 +107,7 @@ def _field(kind: type[Section], place: Sequence[int | str]) -> FieldInfo:
 
 
 def _without_null(field: FieldInfo) -> tuple[FieldInfo, bool]:
-    """What a field may be other than None, and whether it may be None."""
+    """Returns the field without None as a value, and whether None is allowed."""
     if typing.get_origin(field.annotation) not in (types.UnionType, typing.Union):
         return field, False
     options = typing.get_args(field.annotation)
@@ -116,13 +115,13 @@ def _without_null(field: FieldInfo) -> tuple[FieldInfo, bool]:
 
 
 def _literals(field: FieldInfo) -> list[str]:
-    """The values of which a field must be one; empty for any other field."""
+    """Returns the allowed values of a field that has a list of them, else nothing."""
     kind = _without_null(field)[0].annotation
     return [str(v) for v in typing.get_args(kind)] if typing.get_origin(kind) is Literal else []
 
 
 def _describe(field: FieldInfo) -> str:
-    """Says in words what a field may be."""
+    """Returns in words which values a field may have."""
     inner, null = _without_null(field)
     kind: Any = typing.get_origin(inner.annotation) or inner.annotation
     if names := _literals(field):

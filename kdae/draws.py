@@ -1,32 +1,42 @@
-"""Random numbers that depend on a seed alone: uniform, normal, and draws out of ranges.
+"""Draws random numbers that depend only on a seed: uniform, normal, and values in a range.
 
-The draws are stateless. Arithmetic on tensors is written so that `tf.data` gives the bits of
-eager mode: its graph optimizer turns `x / constant` into a product and pulls out common
-factors, so neither is left for it to find.
+Inside `tf.data` the draws give the same bits as in eager mode. For this the arithmetic has no
+division by a constant and no common factors, because the graph optimizer of `tf.data` would
+change these.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 Level = float | Sequence[float]
-"""A fixed number, or ``[low, high]``."""
+"""A fixed number, or a range `[low, high]`."""
 
 
 def uniform(seed: tf.Tensor, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
-    """Draw float32 numbers from [0, 1) with a stateless seed ``[2]``."""
+    """Draws float32 numbers from [0, 1).
+
+    Args:
+        seed: An integer tensor [2].
+        shape: The shape of the result.
+    """
     return tf.raw_ops.StatelessRandomUniformV2(shape=shape, **_generator(seed))
 
 
 def normal(seed: tf.Tensor, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
-    """Draw float32 numbers from the standard normal distribution, seed ``[2]``."""
+    """Draws float32 numbers from the standard normal distribution.
+
+    Args:
+        seed: An integer tensor [2].
+        shape: The shape of the result.
+    """
     return tf.raw_ops.StatelessRandomNormalV2(shape=shape, **_generator(seed))
 
 
 def split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """Derive ``count`` independent seeds ``[2]`` from one."""
+    """Derives `count` independent seeds [2] from one seed [2]."""
     seeds = tf.raw_ops.StatelessRandomUniformFullIntV2(
         shape=[count, 2], dtype=seed.dtype, **_generator(seed)
     )
@@ -34,11 +44,12 @@ def split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
 
 
 def _generator(seed: tf.Tensor) -> dict[str, Any]:
-    """Philox, for the raw ops.
+    """Returns the key, counter and algorithm (Philox) for the raw random ops.
 
-    The same bits as `tf.random.stateless_uniform(..., alg="philox")`, which spends twenty
-    small ops on a seed where this spends one: on patches they cost more than the drawing.
-    Philox by name, since TensorFlow left to itself may choose differently on another device.
+    The bits are those of `tf.random.stateless_uniform(..., alg="philox")`. That function runs
+    twenty small ops on the seed where this one runs one, and on patches they cost more than the
+    drawing. Philox is named because TensorFlow by itself may choose another algorithm on
+    another device.
     """
     philox = tf.random.Algorithm.PHILOX.value
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
@@ -46,7 +57,7 @@ def _generator(seed: tf.Tensor) -> dict[str, Any]:
 
 
 def pick(level: Level, u: tf.Tensor) -> tf.Tensor | float:
-    """Value at position ``u`` in [0, 1) of a range; a number stands for itself."""
+    """Returns the value of a range at position `u` in [0, 1), or a fixed number itself."""
     if isinstance(level, Sequence):
         low, high = level
         return low + u * (high - low)
@@ -54,7 +65,7 @@ def pick(level: Level, u: tf.Tensor) -> tf.Tensor | float:
 
 
 def pick_log(level: Level, u: tf.Tensor) -> tf.Tensor | float:
-    """Like :func:`pick`, on a logarithmic scale: each doubling is equally likely."""
+    """Does the same as `pick` on a logarithmic scale: each doubling is equally likely."""
     if isinstance(level, Sequence):
         low, high = level
         return low * tf.exp(u * math.log(high / low))
@@ -62,8 +73,17 @@ def pick_log(level: Level, u: tf.Tensor) -> tf.Tensor | float:
 
 
 def pick_whole(level: Level, u: tf.Tensor) -> tf.Tensor | float:
-    """Like :func:`pick`, for whole numbers (as float32), both ends included."""
+    """Does the same as `pick` for whole numbers (as float32), with both ends included."""
     if isinstance(level, Sequence):
         low, high = level
         return low + tf.floor(u * (high - low + 1))
     return float(level)
+
+
+def map_level(level: Level, change: Callable[[float], float]) -> Level:
+    """Changes a number, or both ends of a range.
+
+    What is drawn from a range is better left alone: the graph optimizer would join the
+    constants of the draw and of the change, and the bits would differ from those of eager mode.
+    """
+    return [change(end) for end in level] if isinstance(level, Sequence) else change(level)

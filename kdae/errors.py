@@ -1,4 +1,4 @@
-"""Errors meant for the user, and how a command ends on them."""
+"""Errors for the user, what their messages have in common, and how commands end on them."""
 
 import difflib
 import sys
@@ -7,17 +7,28 @@ from collections.abc import Callable, Collection, Sequence
 from numbers import Real
 from typing import NoReturn
 
-from kdae.quiet import quiet_tensorflow
+from kdae.quiet import quiet_libraries
+
+EXTRAS = {
+    "train": ("keras", "matplotlib", "pydantic", "tensorflow", "tensorflow_datasets", "yaml"),
+    "bench": ("bm3d", "cv2", "pywt", "skimage"),
+    "client": ("grpc", "open_inference"),
+    "lecture": ("jinja2", "sklearn"),
+    "tensorboard": ("tensorboard",),
+    "tfjs": ("tensorflowjs",),
+    "tune": ("optuna",),
+}
+"""By extra of the installation the packages, by their names in Python, that it brings."""
 
 _FEW = 30  # names that a message can list
-_INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C: 128 + SIGINT
+_INTERRUPTED = 130  # the status that shells report after Ctrl-C: 128 + SIGINT
 
 
 class UserError(ValueError):
-    """Something the user can put right: a bad argument, file or data set.
+    """A mistake that the user can correct: a wrong argument, file or data set.
 
-    The message stands alone: it names the argument or file, what was expected and what
-    came instead. Commands print it as one line, without a traceback.
+    The message names the argument or file, what was expected and what came instead. Commands
+    print it as one line without a traceback.
     """
 
 
@@ -40,13 +51,38 @@ def did_you_mean(name: object, known: Collection[str]) -> str:
 def check_share(name: str, value: float) -> None:
     """Makes sure that a share, such as the strength of the denoising, is from 0 to 1.
 
+    Args:
+        name: The name of the argument, for the error message.
+        value: Its value.
+
     Raises:
-        UserError: names what is wrong, for which `name` stands, and the value.
+        UserError: If the value is not from 0 to 1.
     """
     if not isinstance(value, Real):
         raise UserError(f"{name}: expected 0 to 1, got {value!r}")
     if not 0.0 <= value <= 1.0:
         raise UserError(f"{name}: expected 0 to 1, got {value:g}")
+
+
+def check_threads(name: str, threads: int | None) -> None:
+    """Makes sure that a number of threads is at least 1; None stands for one per processor.
+
+    Raises:
+        UserError: Names what is wrong, for which `name` stands, and the value.
+    """
+    if threads is not None and threads < 1:
+        raise UserError(f"{name}: expected at least 1, got {threads}")
+
+
+def missing_package(error: ModuleNotFoundError) -> UserError | None:
+    """Returns what to tell a user about a package that an extra brings; None of any other."""
+    package = (error.name or "").partition(".")[0]
+    for extra, packages in EXTRAS.items():
+        if package in packages:
+            return UserError(
+                f"the package {package} is missing; pip install 'kdae[{extra}]' brings it"
+            )
+    return None
 
 
 def first_line(error: BaseException, message: str | None = None) -> str:
@@ -65,33 +101,43 @@ def first_line(error: BaseException, message: str | None = None) -> str:
 
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
-    """Runs a command's `main(argv) -> exit status` and ends the process with its status.
+    """Runs a command's `main(argv) -> exit status` and ends the process with that status.
 
     A `UserError` is printed as one line `error: ...` on stderr and ends with status 2 (as
-    argparse does for bad arguments); Ctrl-C ends with status 130, without a traceback. Any
-    other exception is a bug: its traceback is printed, and the status is 1.
+    argparse does for bad arguments), and so does a missing package that an extra brings. Ctrl-C
+    ends with status 130, without a traceback. Any other exception is a bug: its traceback is
+    printed, and the status is 1.
 
-    What TensorFlow prints when it starts is held back, provided that it is imported by `main`
-    and not before.
+    The lines that TensorFlow prints when it starts are held back, if `main` imports it and
+    nothing did so before.
 
     Args:
-      main: called with None, so that it reads `sys.argv`.
+        main: The command. It is called with None, so that it reads `sys.argv`.
 
     Raises:
-      SystemExit: always.
+        SystemExit: Always.
     """
-    quiet_tensorflow()
+    quiet_libraries()
     try:
         status = main(None)
     except UserError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
-        status = 2
+        status = _refused(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = _INTERRUPTED
-    except Exception:
-        # Python would keep the frames to its very end. A batch that is being made in one of
-        # them can then no longer call Python, and the process would wait for it for ever.
+    except Exception as error:
+        told = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
+        if told:
+            sys.exit(_refused(told))
+        # An exception that leaves `main` would keep its frames alive until Python ends. A batch
+        # that `tf.data` makes for one of them can then no longer call Python, and the process
+        # would wait for it for ever.
         traceback.print_exc()
         status = 1
     sys.exit(status)
+
+
+def _refused(error: UserError) -> int:
+    """Prints an error of the user's; returns the exit status."""
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    return 2

@@ -1,6 +1,6 @@
-"""The public names of a package, imported when they are first used.
+"""Imports the public names of a package when they are first used.
 
-Not all of kdae needs TensorFlow, whose import takes seconds.
+The import of TensorFlow takes seconds, and not all of kdae needs it.
 """
 
 import importlib
@@ -12,8 +12,8 @@ def lazy(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """Returns the `__getattr__` of a package (PEP 562).
 
     Args:
-        package: its `__name__`.
-        homes: from public name to the module that it is in.
+        package: The `__name__` of the package.
+        homes: The module of each public name.
     """
 
     def find(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""How close two pictures are: PSNR and SSIM, per picture, on values clipped to [0, 1]."""
+"""Measures how similar two pictures are: PSNR and SSIM, on values clipped to [0, 1]."""
 
 import math
 
@@ -11,21 +11,22 @@ MAX_PSNR = 100.0  # dB
 def psnr(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
     """Returns the peak signal-to-noise ratio in decibels, 10 log10(1 / MSE).
 
-    The mean squared error is taken over all pixels and channels together. Equal pictures
-    give `MAX_PSNR`, not infinity, so that averages stay finite.
+    The mean squared error is that of all pixels and channels together. Equal pictures give
+    `MAX_PSNR`, not infinity, so that averages stay finite.
 
     Args:
-        image: [N, H, W, C] float of any range, or numpy; clipped to [0, 1].
-        reference: the same shape.
+        image: Floats [N, H, W, C], a tensor or a NumPy array. Values are clipped to [0, 1].
+        reference: Floats of the same shape.
 
     Returns:
-        float32 [N].
+        float32 [N], in dB.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: If the shapes differ.
     """
     image, reference = _clipped(image), _clipped(reference)
-    # Subtraction would stretch a grey picture over the channels of a colour one.
+    # Without this check subtraction would broadcast a grey picture to the channels of a colour
+    # one.
     image.shape.assert_is_compatible_with(reference.shape)
     error = tf.reduce_mean(tf.square(image - reference), axis=[1, 2, 3])
     # log10(x) = log(x) / log(10)
@@ -35,22 +36,22 @@ def psnr(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
 def ssim(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
     """Returns the structural similarity index, at most 1 (equal pictures).
 
-    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
-    structural similarity", IEEE TIP 13(4), 2004: Gaussian window of 11 x 11 pixels with
-    sigma 1.5, K1 = 0.01, K2 = 0.03, averaged over the positions where the window lies
-    inside the picture; in colour, the mean of the channels. The values of `tf.image.ssim`,
-    six times as fast on a CPU.
+    The index is defined in Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from
+    error visibility to structural similarity", IEEE TIP 13(4), 2004, with a Gaussian window of
+    11 x 11 pixels and sigma 1.5, K1 = 0.01 and K2 = 0.03. It is averaged over all positions
+    where the window lies inside the picture, and over the channels. The values are those of
+    `tf.image.ssim`, which takes six times as long on a CPU.
 
     Args:
-        image: [N, H, W, C] float of any range, or numpy; clipped to [0, 1]; H and W at least
-            `SSIM_MIN_SIZE`.
-        reference: the same shape.
+        image: Floats [N, H, W, C], a tensor or a NumPy array. Values are clipped to [0, 1]. H
+            and W are at least `SSIM_MIN_SIZE`.
+        reference: Floats of the same shape.
 
     Returns:
         float32 [N].
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: If the shapes differ.
     """
     x, y = _clipped(image), _clipped(reference)
     x.shape.assert_is_compatible_with(y.shape)
@@ -65,9 +66,9 @@ def ssim(image: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
 
 
 def _window_mean(x: tf.Tensor) -> tf.Tensor:
-    """Means [N, H - 10, W - 10, C] of [N, H, W, C] under the Gaussian window of SSIM.
+    """Returns the means of [N, H, W, C] in the Gaussian window of SSIM, [N, H - 10, W - 10, C].
 
-    As sums of shifted images: convolutions of single channels are slow on a CPU.
+    It adds shifted images, because convolutions of single channels are slow on a CPU.
     """
     half = SSIM_MIN_SIZE // 2
     weights = [math.exp(-(offset**2) / (2 * 1.5**2)) for offset in range(-half, half + 1)]

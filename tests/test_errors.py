@@ -24,6 +24,11 @@ def test_the_nearest_name_and_all_if_they_are_few() -> None:
 @pytest.mark.parametrize(
     ("raised", "status", "printed"),
     [
+        (
+            ModuleNotFoundError("No module named 'keras.x'", name="keras.x"),
+            2,
+            "error: the package keras is missing; pip install 'kdae[train]' brings it\n",
+        ),
         (UserError("a.png: broken\n  at byte 3"), 2, "error: a.png: broken at byte 3\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],

@@ -1,16 +1,17 @@
 """Denoises archives with Apache Beam: `python export/beam/denoise.py --input IN --output OUT`.
 
-IN and OUT are folders on any file system that Beam knows (local, hdfs://, gs://, s3://, ...).
-OUT gets the pictures as `python -m kdae.denoise` writes them, bit for bit, and
+IN and OUT are folders on any file system that Beam supports (local, hdfs://, gs://, s3://,
+...). OUT gets the same pictures as from `python -m kdae.denoise`, byte for byte, and these
+files:
 
-    settings.json      model, digest of the model file, strength: one of each per folder
-    results.jsonl      a line for each picture in its place: file, output, status (done, or
-                       before: by an earlier run), seconds
-    dead-letter.jsonl  a line for each that failed: file, output, reason
+    settings.json      the model, the digest of its file and the strength of this folder
+    results.jsonl      a line for each finished picture: file, output, status (done, or before
+                       if an earlier run made it), seconds
+    dead-letter.jsonl  a line for each picture that failed: file, output, reason
 
-A picture is in its place when it is whole: the same command goes on where it was stopped.
-Ends with 0 if all pictures are done, 1 if some failed, 2 if nothing could be begun. Arguments
-that are not listed here go to Beam: --runner, --direct_num_workers, ...
+A picture gets its final name only when it is complete, so the same command continues where it
+was stopped. The exit status is 0 if all pictures are done, 1 if some failed, and 2 if nothing
+could be started. Other arguments, such as --runner or --direct_num_workers, are passed to Beam.
 """
 
 from __future__ import annotations
@@ -44,21 +45,23 @@ from kdae.images import IMAGE_SUFFIXES
 
 SETTINGS, RESULTS, DEAD_LETTER = "settings.json", "results", "dead-letter"
 
-# What DirectRunner is when it does not download Prism, a program of Beam's, from the network.
+# DirectRunner is this runner if it does not download Beam's program Prism from the network.
 RUNNER = "FnApiRunner"
 
-Record = dict[str, Any]
+Line = dict[str, Any]
+"""The content of a line of `results.jsonl` or `dead-letter.jsonl`."""
 
 
 class Denoise(beam.DoFn):
     """Denoises one picture after the other, with one model per worker process.
 
-    Takes (output, files that would become it), gives records for `results.jsonl`, and those
-    for `dead-letter.jsonl` under the tag "failed".
+    An element is an output and the files that would become it. The results are the lines of
+    `results.jsonl`, and under the tag "failed" those of `dead-letter.jsonl`.
 
     Args:
-        settings: the model is loaded by its name, as `kdae.load` finds it on the worker, or
-            from a run folder on a file system of Beam's; its digest must be the same there.
+        settings: The model and the strength. The worker loads the model by its name, as
+            `kdae.load` does, or from a run folder on a file system of Beam. The digest of its
+            file must equal that in the settings.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -66,27 +69,28 @@ class Denoise(beam.DoFn):
         self._shared = Shared()
 
     def setup(self) -> None:
-        """Loads the model, once per process."""
+        """Loads the model once per process."""
         self._denoiser = self._shared.acquire(lambda: _load(self._settings))
 
     def process(self, element: tuple[str, Iterable[str]]) -> Iterator[Any]:
-        """Makes one output."""
+        """Makes one output and yields its line."""
         output, files = element[0], sorted(set(element[1]))
         for file in files:
-            record: Record = {"file": file, "output": output}
+            line: Line = {"file": file, "output": output}
             try:
                 if len(files) > 1:
                     raise UserError(f"{' and '.join(files)} would both be written to {output}")
-                yield record | self._make(file, output)
+                yield line | self._make(file, output)
             except (UserError, MemoryError, OSError, BeamIOError) as error:
                 reason = " ".join(str(error).split()) or f"{file}: not enough memory"
-                yield beam.pvalue.TaggedOutput("failed", record | {"reason": reason})
+                yield beam.pvalue.TaggedOutput("failed", line | {"reason": reason})
 
-    def _make(self, file: str, output: str) -> Record:
+    def _make(self, file: str, output: str) -> Line:
         if FileSystems.exists(output):
             return {"status": "before", "seconds": 0.0}
         start = time.perf_counter()
-        # By way of local files, so that the same code reads and writes as in `kdae.denoise`.
+        # The picture is copied to and from local files, so that the code of `kdae.denoise`
+        # reads and writes it.
         with tempfile.TemporaryDirectory(prefix="kdae-") as place:
             folders = [Path(place) / name for name in ("in", "out")]
             job = Job(*(f / Path(n).name for f, n in zip(folders, (file, output), strict=True)))
@@ -102,7 +106,14 @@ class Denoise(beam.DoFn):
 
 
 def pipeline(root: beam.Pipeline, source: str, output: str, settings: Settings) -> None:
-    """Adds to a pipeline what denoises `source` (a folder or a pattern) into `output`."""
+    """Adds the steps to a pipeline that denoise files into a folder.
+
+    Args:
+        root: The pipeline.
+        source: A folder or a pattern of files.
+        output: The output folder.
+        settings: The model and the strength.
+    """
     pattern = source if _magic(source) < len(source) else FileSystems.join(source, "**")
     made = (
         root
@@ -111,9 +122,9 @@ def pipeline(root: beam.Pipeline, source: str, output: str, settings: Settings) 
         | "Group" >> beam.GroupByKey()
         | "Denoise" >> beam.ParDo(Denoise(settings)).with_outputs("failed", main="done")
     )
-    for records, name in ((made.done, RESULTS), (made.failed, DEAD_LETTER)):
+    for lines, name in ((made.done, RESULTS), (made.failed, DEAD_LETTER)):
         _ = (
-            records
+            lines
             | f"Format {name}" >> beam.Map(json.dumps)
             | f"Write {name}"
             >> beam.io.WriteToText(
@@ -129,7 +140,7 @@ def claim(output: str, settings: Settings) -> None:
     """Writes the settings of an output folder, or compares them with those of an earlier run.
 
     Raises:
-        UserError: if the folder was made by another model or strength, or not by this.
+        UserError: If the folder was made with another model or strength, or holds other files.
     """
     path = FileSystems.join(output, SETTINGS)
     if FileSystems.exists(path):
@@ -153,17 +164,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,  # what is not ours is Beam's
+        allow_abbrev=False,  # other arguments are Beam's
     )
-    parser.add_argument("--input", required=True, help="folder, with subfolders, or a pattern")
-    parser.add_argument("--output", required=True, help="folder")
+    parser.add_argument(
+        "--input", required=True, help="folder (with its subfolders) or pattern"
+    )
+    parser.add_argument("--output", required=True, help="output folder")
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
         metavar="M",
-        help=f"run folder, .keras file, or name of a shipped model ({DEFAULT_MODEL})",
+        help="name of a shipped model, .tflite file, run folder or .keras file "
+        f"({DEFAULT_MODEL}); the last two need kdae[train] on the workers",
     )
-    parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="(1)")
+    parser.add_argument(
+        "--strength",
+        type=float,
+        default=1.0,
+        metavar="0..1",
+        help="part of the noise to remove (1)",
+    )
     args, rest = parser.parse_known_args(argv)
     check_share("--strength", args.strength)
     source, output, model = (
@@ -171,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in (args.input, args.output, args.model)
     )
     if not os.path.exists(model) and "://" not in model:
-        model = args.model  # a shipped one
+        model = args.model  # the name of a shipped model
     settings = _with_model(model, lambda local: Settings.of(local, args.strength))
     claim(output, dataclasses.replace(settings, model=model))
     if not any(argument.startswith("--runner") for argument in rest):
@@ -190,13 +210,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _named(path: str, source: str, output: str) -> list[tuple[str, str]]:
-    """(output, file) of a picture; nothing for another file, or one that this wrote."""
+    """Returns (output, file) of a picture, or nothing for a file that is not to be denoised."""
     name = os.path.basename(path)
     if os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES or name.startswith("."):
         return []
     if path.startswith(output.rstrip("/") + "/"):
         return []
-    # From the folder, or from that of the first wildcard of a pattern.
+    # The output keeps the path below the folder, or below that of the first wildcard.
     start = source[: _magic(source)]
     root = start.rstrip("/") if start == source else os.path.dirname(start)
     relative = path.removeprefix(root).lstrip("/")
@@ -204,15 +224,19 @@ def _named(path: str, source: str, output: str) -> list[tuple[str, str]]:
 
 
 def _magic(pattern: str) -> int:
-    """Where the first wildcard is."""
+    """Returns the place of the first wildcard, or the length of a pattern that has none."""
     return min((pattern.find(sign) for sign in "*?[" if sign in pattern), default=len(pattern))
 
 
 def _with_model(model: str, use: Callable[[str], Any]) -> Any:
-    """Calls `use` with a model that `kdae.load` finds: the same name, or a local copy."""
+    """Calls `use` with a name that `kdae.load` finds, if need be that of a local copy."""
     if "://" not in model:
         return use(model)
     with tempfile.TemporaryDirectory() as folder:
+        if model.endswith(".tflite"):
+            local = Path(folder) / os.path.basename(model)
+            _fetch(model, local)
+            return use(str(local))
         _fetch(FileSystems.join(model, MODEL), Path(folder) / MODEL)
         _fetch(FileSystems.join(model, CARD), Path(folder) / CARD)
         return use(folder)
@@ -238,7 +262,7 @@ def _fetch(path: str, local: Path) -> None:
 
 
 def _put(local: Path, path: str) -> None:
-    """Copies a file to its place, where it appears whole."""
+    """Copies a file under a temporary name and renames it, so that it appears complete."""
     folder, _ = FileSystems.split(path)
     temporary = FileSystems.join(folder, f".kdae-{uuid.uuid4().hex}.tmp")
     with local.open("rb") as file:
@@ -250,7 +274,7 @@ def _put(local: Path, path: str) -> None:
         FileSystems.rename([temporary], [path])
     except BeamIOError:
         FileSystems.delete([temporary])
-        if not FileSystems.exists(path):  # else another worker was first
+        if not FileSystems.exists(path):  # if it exists, another worker was first
             raise
 
 

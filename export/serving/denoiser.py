@@ -1,4 +1,4 @@
-"""The SavedModel as KServe knows models, and what it is asked."""
+"""Wraps the SavedModel as a model of KServe, and reads the requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kserve import InferOutput, InferRequest, InferResponse, Model
 from kserve.errors import InvalidInput
 from limits import Full, Places
 
-MAX_PICTURES = 16  # in one request
+MAX_PICTURES = 16  # per request
 _ASSERTION = "assertion failed: "
 
 
@@ -22,10 +22,11 @@ class Denoiser(Model):
     """The SavedModel behind both protocols.
 
     Args:
-        name: in addresses and requests.
-        folder: with `saved_model.pb`.
-        workers: pictures denoised at a time.
-        places: that gRPC requests take; REST requests have taken theirs before they are read.
+        name: The name of the model in addresses and requests.
+        folder: The folder that holds `saved_model.pb`.
+        workers: The number of pictures that are denoised at a time.
+        places: The places that gRPC requests take. REST requests take theirs before they are
+            read, see `limits.Limits`.
     """
 
     def __init__(self, name: str, folder: str, workers: int, places: Places) -> None:
@@ -34,19 +35,19 @@ class Denoiser(Model):
         self._denoise = self._model.signatures["denoise_bytes"]
         self._pool = ThreadPoolExecutor(workers)
         self._places = places
-        # The first run is slow: kernels are chosen and memory is taken.
+        # The first run is slow, because TensorFlow chooses kernels and allocates memory.
         self._one(tf.io.encode_png(tf.zeros([256, 256, 3], tf.uint8)).numpy(), 1.0)
         self.ready = True
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        """What version 2 tells of the inputs."""
+        """Returns the inputs as version 2 of the protocol describes them."""
         return [
             {"name": "image_bytes", "datatype": "BYTES", "shape": [-1]},
             {"name": "strength", "datatype": "FP32", "shape": [-1]},
         ]
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """What version 2 tells of the outputs; `error` is empty where all went well."""
+        """Returns the outputs for version 2. A denoised picture has an empty `error`."""
         return [
             {"name": name, "datatype": "BYTES", "shape": [-1]}
             for name in ("png_bytes", "error")
@@ -58,8 +59,8 @@ class Denoiser(Model):
         """Answers a request of either version.
 
         Raises:
-            InvalidInput: no request, or one of a single picture that is refused.
-            Unavailable: too many requests under way (gRPC).
+            InvalidInput: If the request is malformed, or its only picture is refused.
+            Unavailable: If too many gRPC requests are being answered.
         """
         if not isinstance(payload, InferRequest):
             answers = await self._all(*from_json(payload))
@@ -95,7 +96,7 @@ class Denoiser(Model):
     async def _all(
         self, files: list[bytes], strengths: list[float]
     ) -> list[bytes | InvalidInput]:
-        """Each picture's answer: a PNG file, or why it is refused."""
+        """Returns a PNG file for each picture, or the error why it is refused."""
         loop = asyncio.get_running_loop()
         answers: list[bytes | InvalidInput] = []
         for file, strength in zip(files, strengths, strict=True):
@@ -120,10 +121,10 @@ class Denoiser(Model):
 
 
 def from_json(payload: Any) -> tuple[list[bytes], list[float]]:
-    """Files and strengths of `{"instances": [...]}`.
+    """Returns the files and strengths of a request `{"instances": [...]}`.
 
     Raises:
-        InvalidInput: saying what was expected.
+        InvalidInput: If the request has another form. The message says what was expected.
     """
     instances = payload.get("instances") if isinstance(payload, dict) else None
     if not isinstance(instances, list):
@@ -153,10 +154,10 @@ def from_json(payload: Any) -> tuple[list[bytes], list[float]]:
 
 
 def from_tensors(request: InferRequest) -> tuple[list[bytes], list[float]]:
-    """Files and strengths of a request of version 2.
+    """Returns the files and strengths of a request of version 2.
 
     Raises:
-        InvalidInput: saying what was expected.
+        InvalidInput: If the request has another form. The message says what was expected.
     """
     try:
         inputs = {each.name: each.as_numpy().ravel().tolist() for each in request.inputs}
@@ -164,7 +165,7 @@ def from_tensors(request: InferRequest) -> tuple[list[bytes], list[float]]:
         strengths = [float(each) for each in inputs.get("strength", [1.0])]
         if not all(isinstance(file, bytes) for file in files):
             raise TypeError
-    # A malformed tensor makes KServe raise whatever it stumbles over.
+    # KServe raises errors of many classes for a malformed tensor.
     except Exception:
         raise InvalidInput(
             "expected image_bytes, BYTES [N], and if any strength, FP32 [1] or [N]"
@@ -177,21 +178,21 @@ def from_tensors(request: InferRequest) -> tuple[list[bytes], list[float]]:
 
 
 def counted(files: list[bytes]) -> list[bytes]:
-    """The files, if there are as many as one request may have."""
+    """Returns the files, after checking that one request may have so many."""
     if not 1 <= len(files) <= MAX_PICTURES:
         raise InvalidInput(f"expected 1 to {MAX_PICTURES} pictures, got {len(files)}")
     return files
 
 
 def reason(message: str) -> str:
-    """What a TensorFlow error says, without where in the graph it was said.
+    """Returns the message of a TensorFlow error without the place in the graph.
 
-    Of the lines of a message, that is the one before `[[{{node ...}}]]`.
+    It is the line before `[[{{node ...}}]]`.
     """
     lines = [line.strip() for line in message.splitlines()]
     place = next((i for i, line in enumerate(lines) if line.startswith("[[{{node")), len(lines))
     text = lines[place - 1]
     if text.startswith(_ASSERTION):
         text = text.removeprefix(_ASSERTION).strip("[]").replace("] [", " ")
-    # Pictures are run one by one, so this index says nothing.
+    # The index is always 0, as pictures are run one by one.
     return text.removeprefix("image_bytes[0]: ")

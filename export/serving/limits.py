@@ -1,4 +1,4 @@
-"""Bounds what a server takes on: requests at a time, their size, and how long they may take."""
+"""Limits the requests of a server: their number, their size and the time to receive them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-UPLOAD_SECONDS = 30.0  # that a request may take to arrive
-RETRY_AFTER = 1  # seconds, told to those who are refused
+UPLOAD_SECONDS = 30.0  # time for a request to arrive
+RETRY_AFTER = 1  # seconds; sent to clients that are refused
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -22,10 +22,10 @@ class Full(Exception):
 
 
 class Places:
-    """Counts the requests that are under way, waiting ones included; for one event loop.
+    """Counts the requests that have been accepted and not yet answered, in one event loop.
 
     Args:
-        limit: how many there may be.
+        limit: The largest number of such requests.
     """
 
     def __init__(self, limit: int) -> None:
@@ -33,10 +33,10 @@ class Places:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Holds a place.
+        """Returns a context manager that holds a place.
 
         Raises:
-            Full: there is none.
+            Full: If no place is free.
         """
         if self.taken >= self.limit:
             raise Full(f"{self.limit} requests are under way; ask again")
@@ -48,21 +48,21 @@ class Places:
 
 
 class Limits:
-    """In front of KServe: lets through what it answers, and no more at a time than it can.
+    """Checks requests before KServe gets them (ASGI middleware).
 
     Args:
-        app: KServe's.
-        path: the one address that takes pictures. KServe's other ones load and unload models
-            for whoever asks, or take pictures as text.
-        places: that requests take before they are read.
-        max_bytes: largest request.
+        app: The application of KServe.
+        path: The only address that accepts pictures. KServe's other addresses load and unload
+            models for anyone, or accept pictures as text.
+        places: The places that requests take before they are read.
+        max_bytes: The size of the largest request.
     """
 
     def __init__(self, app: Any, path: str, places: Places, max_bytes: int) -> None:
         self.app, self.path, self.places, self.max_bytes = app, path, places, max_bytes
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        """Answers one request, as ASGI wants it."""
+        """Answers one request, as ASGI defines it."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
         elif scope["method"] != "POST" or scope["path"] != self.path:
@@ -82,7 +82,8 @@ class Limits:
                 async for part in parts(receive):
                     size += len(part)
                     if size > self.max_bytes:
-                        # Read to its end all the same: who still sends, reads no answer.
+                        # The rest is read and dropped, because a client that is still sending
+                        # does not read the answer.
                         body.clear()
                     else:
                         body += part
@@ -92,7 +93,7 @@ class Limits:
         if size > self.max_bytes:
             await answer(send, 413, f"a request may have {self.max_bytes} bytes at most")
             return
-        # Whatever it says it is: pictures are taken as JSON alone.
+        # Whatever type the request names, it is read as JSON.
         scope = {**scope, "headers": [(b"content-type", b"application/json")]}
         events = iter([{"type": "http.request", "body": bytes(body)}])
         del body
@@ -104,7 +105,7 @@ class Limits:
 
 
 async def parts(receive: Receive) -> AsyncIterator[bytes]:
-    """The body of a request, as it arrives."""
+    """Yields the body of a request in parts, as they arrive."""
     more = True
     while more:
         event = await receive()
@@ -113,7 +114,7 @@ async def parts(receive: Receive) -> AsyncIterator[bytes]:
 
 
 async def refuse(receive: Receive, send: Send, status: int, text: str) -> None:
-    """Answers a request with an error, once all of it is here and forgotten."""
+    """Reads and drops a request, then answers it with an error."""
     with suppress(TimeoutError):
         async with asyncio.timeout(UPLOAD_SECONDS):
             async for _ in parts(receive):

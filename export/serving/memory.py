@@ -1,20 +1,20 @@
-"""Gives memory back after large pictures, which TensorFlow keeps for itself otherwise.
+"""Returns memory to the system after large pictures.
 
-Its own allocator never gives back what one large picture took; the system's, chosen by
-`TF_ONEDNN_USE_SYSTEM_ALLOCATOR`, does when asked, by `malloc_trim`. Left alone it maps each
-large buffer anew, which took a third more time at 1 megapixel; told not to, a tenth more, and
-none at 256x256.
+TensorFlow's own allocator never returns the memory of a large picture. The system's allocator,
+which `TF_ONEDNN_USE_SYSTEM_ALLOCATOR` selects, returns it when `malloc_trim` is called. By
+default it maps each large buffer anew, which took a third more time at 1 megapixel. With the
+settings of `keep_buffers` it took a tenth more at 1 megapixel and no more at 256x256.
 """
 
 import asyncio
 import ctypes
 
-SECONDS = 10.0  # between two givings back
-_MMAP_MAX, _TRIM_THRESHOLD = -4, -1  # names of mallopt
+SECONDS = 10.0  # between two calls of `malloc_trim`
+_MMAP_MAX, _TRIM_THRESHOLD = -4, -1  # parameters of mallopt in glibc
 
 
 def keep_buffers() -> None:
-    """Has freed buffers kept for the next picture until `give_back`; of glibc alone."""
+    """Makes glibc keep freed buffers for the next picture until `give_back` returns them."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(_MMAP_MAX, 0)
@@ -22,7 +22,7 @@ def keep_buffers() -> None:
 
 
 async def give_back() -> None:
-    """Gives back what is free, every now and then, for ever."""
+    """Returns free memory to the system every `SECONDS` seconds, without end."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     while trim:
         await asyncio.sleep(SECONDS)

@@ -1,11 +1,12 @@
 """Serves kdae's SavedModel with KServe: `python server.py exports/photo/savedmodel/1`.
 
-REST on one port (version 1: POST /v1/models/photo:predict, as of TF Serving; GET
-/v2/health/live, /v2/health/ready, /v1/models/photo, /metrics), gRPC of the open inference
-protocol (version 2) on another. Pictures are refused one by one, so that a bad one does its
-neighbours no harm; too many requests, and too large ones, before they are read.
+REST listens on one port (version 1 of the protocol, as in TF Serving: POST
+/v1/models/photo:predict; GET /v2/health/live, /v2/health/ready, /v1/models/photo, /metrics),
+and gRPC of the open inference protocol (version 2) on another. A broken picture is refused
+alone, and the others of its batch are answered. Too many and too large requests are refused
+before they are stored.
 
-Needs requirements.lock and nothing of kdae.
+It needs the packages of requirements.lock, but not kdae.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ from memory import give_back, keep_buffers
 
 
 class Fixed:
-    """Stands for KServe's loading and unloading of models, which is open to whoever asks."""
+    """Replaces KServe's loading and unloading of models, which anyone could call."""
 
     async def load(self, model_name: str) -> None:
-        """Refuses."""
+        """Refuses the request."""
         raise InvalidInput("models are neither loaded nor unloaded here")
 
     unload = load
 
 
 async def serve(args: argparse.Namespace) -> None:
-    """Runs both servers until the process is told to stop."""
+    """Runs both servers until the process gets a signal to stop."""
     keep_buffers()
     places = Places(args.queue)
     models = ModelRepository()
@@ -56,7 +57,7 @@ async def serve(args: argparse.Namespace) -> None:
     dataplane = DataPlane(models)
     RESTServer("", dataplane, Fixed(), args.port).create_application()
     app.add_exception_handler(InvalidInput, bad_request)
-    warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe's own matter
+    warnings.filterwarnings("ignore", "ORJSONResponse is deprecated")  # KServe calls it
     logger = logging.getLogger("kserve")
     logger.setLevel(logging.WARNING)
     logger.addFilter(told_to_the_user)
@@ -72,7 +73,7 @@ async def serve(args: argparse.Namespace) -> None:
             ("grpc.max_receive_message_length", args.max_bytes),
             ("grpc.max_send_message_length", -1),
         ],
-        # Requests are read before a place is asked for; these bound their memory.
+        # gRPC reads a request before it takes a place. This number bounds their memory.
         maximum_concurrent_rpcs=4 * args.queue,
     )
     grpc_predict_v2_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
@@ -87,36 +88,38 @@ async def serve(args: argparse.Namespace) -> None:
 
 
 def told_to_the_user(record: logging.LogRecord) -> bool:
-    """Keeps what users do wrong out of the log: they are told."""
+    """Keeps mistakes of users out of the log; the answer names them."""
     raised = record.exc_info[0] if record.exc_info else None
     return raised not in (InvalidInput, ModelNotFound, Unavailable)
 
 
 async def bad_request(_: Any, error: Exception) -> JSONResponse:
-    """KServe's answer to InvalidInput, without a traceback in the log."""
+    """Returns KServe's answer to InvalidInput, without a traceback in the log."""
     return JSONResponse({"error": str(error)}, 400)
 
 
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", help="folder of the SavedModel, with its version")
-    parser.add_argument("--name", default="photo", help="of the model, in addresses (photo)")
+    parser.add_argument("model", help="folder of one version of the SavedModel")
     parser.add_argument(
-        "--host", default="127.0.0.1", help="(127.0.0.1); 0.0.0.0 opens it to the network"
+        "--name", default="photo", help="name of the model in addresses (photo)"
     )
-    parser.add_argument("--port", type=int, default=8501, help="of REST (8501)")
-    parser.add_argument("--grpc-port", type=int, default=8500, help="of gRPC (8500)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address (127.0.0.1); 0.0.0.0 is the whole network"
+    )
+    parser.add_argument("--port", type=int, default=8501, help="port of REST (8501)")
+    parser.add_argument("--grpc-port", type=int, default=8500, help="port of gRPC (8500)")
     parser.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
-        help="pictures at a time (processors)",
+        help="pictures at a time (number of processors)",
     )
     parser.add_argument(
-        "--queue", type=int, default=32, help="requests under way, the rest is refused (32)"
+        "--queue", type=int, default=32, help="requests accepted at a time (32)"
     )
-    parser.add_argument("--max-bytes", type=int, default=2**24, help="of a request (16 MiB)")
+    parser.add_argument("--max-bytes", type=int, default=2**24, help="largest request (16 MiB)")
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -1,4 +1,4 @@
-"""Measures kdae: `python -m kdae.benchmark quality | memory | folder | pipeline | scaling`."""
+"""Measures kdae: `python -m kdae.benchmark quality | memory | engines | ...`."""
 
 from __future__ import annotations
 
@@ -14,31 +14,51 @@ from kdae.errors import UserError, run_main
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; see `--help`."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(prog="python -m kdae.benchmark", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     quality = verbs.add_parser(
-        "quality", help="PSNR and time of the shipped models beside classical methods"
+        "quality", help="compare the shipped models with classical methods: PSNR and time"
     )
     quality.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="holds Set12, BSD68, ..."
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that holds Set12, BSD68, ...",
     )
-    quality.add_argument("--out", type=Path, required=True, metavar="DIR")
-    large = verbs.add_parser("memory", help="memory and seconds for 1, 10, 100 megapixels")
+    quality.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the report"
+    )
+    large = verbs.add_parser(
+        "memory", help="measure memory and time for 1, 10 and 100 megapixels"
+    )
     large.add_argument("--model", default=DEFAULT_MODEL, metavar="M", help=f"({DEFAULT_MODEL})")
-    large.add_argument("--processors", type=int, default=2, metavar="N", help="(2)")
-    large.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    folder = verbs.add_parser("folder", help="a folder's rate beside that of the model alone")
-    folder.add_argument("--data", type=Path, required=True, metavar="DIR", help="of pictures")
+    large.add_argument(
+        "--processors", type=int, default=2, metavar="N", help="processors to use (2)"
+    )
+    large.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    folder = verbs.add_parser(
+        "folder", help="compare the rate of a folder with that of the model alone"
+    )
+    folder.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder of pictures"
+    )
     folder.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="M", help=f"({DEFAULT_MODEL})"
     )
+    engines = verbs.add_parser(
+        "engines", help="whole commands with LiteRT, in 8 bits, and with Keras"
+    )
+    engines.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="M", help=f"a shipped one ({DEFAULT_MODEL})"
+    )
     pipeline = verbs.add_parser(
-        "pipeline", help="training beside its steps with all data in memory"
+        "pipeline", help="compare the speed of training with that from memory"
     )
     pipeline.add_argument("--config", metavar="FILE", default="configs/quickstart.yaml")
     pipeline.add_argument("--steps", type=int, default=300, help="steps to time (300)")
-    scaling = verbs.add_parser("scaling", help="where the network limits many workers")
+    scaling = verbs.add_parser("scaling", help="calculate where the network limits training")
     scaling.add_argument(
         "--config",
         metavar="FILE",
@@ -47,10 +67,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     scaling.add_argument("--steps", type=int, default=50, help="steps to time (50)")
     scaling.add_argument(
-        "--gpu-teraflops", type=float, default=20, metavar="N", help="assumed of a GPU (20)"
+        "--gpu-teraflops",
+        type=float,
+        default=20,
+        metavar="N",
+        help="assumed speed of a GPU (20)",
     )
-    scaling.add_argument("--out", type=Path, required=True, metavar="DIR")
+    scaling.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the page"
+    )
     args = parser.parse_args(argv)
+    if args.verb == "engines":
+        from kdae.benchmark.engines import measure_engines
+
+        print(measure_engines(args.model))
+        return 0
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
     from kdae.benchmark import memory
     from kdae.benchmark.folder import measure_folder
@@ -65,7 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.verb == "memory":
         if args.processors < 1:
             raise UserError(f"--processors: expected at least 1, got {args.processors}")
-        locate_model(args.model)  # not only in the process that is measured
+        locate_model(
+            args.model
+        )  # a missing model is reported here, not by the process that is measured
         rows = memory.measure_memory(args.model, args.processors, memory.SIDES)
         print(memory.format_table(rows))
         if args.json:

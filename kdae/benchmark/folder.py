@@ -1,4 +1,4 @@
-"""How fast a folder is denoised, beside the model alone."""
+"""Compares the speed of denoising a folder with that of the model alone."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds for the same pictures, of the fastest of several rounds.
+    """Times in seconds for the same pictures, each the shortest of several rounds.
 
     Attributes:
-        pictures: how many.
-        megapixels: of all.
-        alone: by the model, from memory to memory.
-        folder: from file to file as `python -m kdae.denoise FOLDER` does it, once the model
-            is loaded.
-        one_by_one: from file to file, one after the other.
+        pictures: The number of pictures.
+        megapixels: The size of all pictures together.
+        alone: The time of the model, from memory to memory.
+        folder: The time from file to file as `python -m kdae.denoise FOLDER` does it, after the
+            model is loaded.
+        one_by_one: The time from file to file, one picture after the other.
     """
 
     pictures: int
@@ -39,7 +39,7 @@ class Rates:
 
     @property
     def share(self) -> float:
-        """The rate of a folder over that of the model alone."""
+        """The rate of a folder divided by that of the model alone."""
         return self.alone / self.folder
 
     def __str__(self) -> str:
@@ -57,15 +57,19 @@ class Rates:
 
 
 def measure_folder(model: str, data: Path, repeats: int = REPEATS) -> Rates:
-    """Denoises the pictures of a folder in each of the three ways, in turn.
+    """Denoises the pictures of a folder in each of the three ways in turn, and times them.
 
     Args:
-        model: see `kdae.load`.
-        data: its pictures are held in memory; those that cannot be read are left out.
-        repeats: rounds, after one that is not timed.
+        model: A model, as for `kdae.load`.
+        data: The folder. Its pictures are held in memory, and those that cannot be read are
+            left out.
+        repeats: The number of rounds that are timed. One more round comes first and is not.
+
+    Returns:
+        The times of the fastest rounds.
 
     Raises:
-        UserError: if there is no such model, folder or readable picture.
+        UserError: If there is no such model or folder, or no picture can be read.
     """
     denoiser, settings = load(model), Settings.of(model, 1.0)
     files, pictures = [], []

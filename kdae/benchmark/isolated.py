@@ -1,4 +1,4 @@
-"""Runs a function in a fresh process, on so many processors, and reads what it used."""
+"""Measures a function in a new process that may use a given number of processors."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from kdae.errors import UserError
-from kdae.quiet import quiet_tensorflow
+from kdae.quiet import quiet_libraries
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a call took.
+    """The time and memory that a call took.
 
     Attributes:
-        seconds: by the clock, of the fastest call.
-        cpu_seconds: of all threads, of that call.
-        peak_bytes: most memory that the process ever had, interpreter and libraries
-            included.
+        seconds: The time of the fastest call, by the clock.
+        cpu_seconds: The CPU time of all threads in that call.
+        peak_bytes: The largest memory of the process, including the interpreter and the
+            libraries.
     """
 
     seconds: float
@@ -34,19 +34,23 @@ class Usage:
 def measured(
     processors: int, prepare: Callable[..., Callable[[], Any]], *args: Any, least: float = 0.0
 ) -> Usage:
-    """Times `prepare(*args)()` in a process that may use so many processors.
+    """Times `prepare(*args)()` in a new process that may use some of the processors.
 
-    Libraries are loaded after the process has been confined, so that all of them (BLAS,
-    OpenMP, OpenCV, TensorFlow) start as many threads as there are processors.
+    The process is confined to the processors before it loads any library. Therefore BLAS,
+    OpenMP, OpenCV and TensorFlow start as many threads as there are processors.
 
     Args:
-        processors: how many it may use.
-        prepare: a function of a module, whose result is what is timed.
-        args: for `prepare`; they are pickled.
-        least: call again until so many seconds have been timed, and keep the fastest call.
+        processors: The number of processors that it may use.
+        prepare: A module-level function that returns the function to time.
+        args: The arguments of `prepare`, which are pickled.
+        least: The function is called again until this many seconds have been timed.
+
+    Returns:
+        The usage of the fastest call.
 
     Raises:
-        UserError: there are fewer processors, or the system confines no process.
+        UserError: If this process may use fewer processors, or the system cannot confine a
+            process.
     """
     if not hasattr(os, "sched_setaffinity"):
         raise UserError("benchmark: only Linux lets a process be confined to processors")
@@ -56,7 +60,7 @@ def measured(
     os.sched_setaffinity(0, sorted(ours)[:processors])
     try:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, context, quiet_tensorflow) as pool:
+        with ProcessPoolExecutor(1, context, quiet_libraries) as pool:
             return pool.submit(_measure, prepare, args, least).result()
     finally:
         os.sched_setaffinity(0, ours)

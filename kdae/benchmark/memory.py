@@ -1,4 +1,4 @@
-"""Memory and seconds that large pictures take."""
+"""Measures the memory and time that large pictures take."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ SIDES = (1_000, 3_162, 10_000)  # 1, 10 and 100 megapixels
 def measure_memory(model: str, processors: int, sides: Sequence[int]) -> list[dict[str, Any]]:
     """Denoises square 8-bit RGB pictures in place, each size in a process of its own.
 
+    Args:
+        model: A model, as for `kdae.load`.
+        processors: The number of processors to use.
+        sides: The heights and widths of the pictures in pixels.
+
     Returns:
-        For each size `megapixels`, `seconds` by the clock, `cpu_seconds` and `peak_bytes` of
-        the whole process; `picture_bytes` is the picture's share of these.
+        One row per size: `megapixels`, `seconds` by the clock, `cpu_seconds`, `peak_bytes` of
+        the whole process, and `picture_bytes`, which is the picture's part of these.
     """
     rows = []
     for side in sides:
@@ -37,7 +42,12 @@ def measure_memory(model: str, processors: int, sides: Sequence[int]) -> list[di
 
 
 def denoise_in_place(model: str, side: int) -> Callable[[], Any]:
-    """What is timed; what is done only once, such as tracing, is done before."""
+    """Returns the function to time, after doing what happens only once, such as tracing.
+
+    Args:
+        model: A model, as for `kdae.load`.
+        side: The height and width of the picture in pixels.
+    """
     denoiser = load(model)
     # The time does not depend on what the pixels show.
     row = np.arange(3 * side, dtype=np.uint8).reshape(1, side, 3)
@@ -47,7 +57,7 @@ def denoise_in_place(model: str, side: int) -> Callable[[], Any]:
 
 
 def format_table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows in Markdown."""
+    """Formats the rows of `measure_memory` as a Markdown table."""
     lines = [("megapixels", "seconds", "peak memory")]
     for row in rows:
         memory = f"{row['peak_bytes'] / 1e6:,.0f} MB"

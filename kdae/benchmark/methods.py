@@ -1,7 +1,7 @@
-"""The classical denoisers that users have today, each told the level of the noise.
+"""Classical denoisers that users have today. Each is given the noise level.
 
-Factors between the level and a method's own parameter were chosen on the photographs kept
-for validation, at sigma 15, 25 and 50 (`docs/experiments.md`).
+The factor between the noise level and a method's own parameter was chosen on the validation
+photographs, at sigma 15, 25 and 50 (`docs/experiments.md`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from skimage import restoration
 from kdae.images import from_float, to_float
 
 Method = Callable[[np.ndarray, float], np.ndarray]
-"""(noisy float32 [H, W] or [H, W, 3], sigma on the 0-255 scale) -> float, same shape."""
+"""A function (noisy, sigma) -> denoised.
+
+`noisy` is float32 [H, W] or [H, W, 3] in [0, 1], `sigma` is on the 0 to 255 scale, and
+`denoised` is a float array of the same shape.
+"""
 
 
 def opencv_nlm(noisy: np.ndarray, sigma: float) -> np.ndarray:
-    """OpenCV's non-local means, which takes 8-bit pictures only."""
+    """Applies OpenCV's non-local means, which takes 8-bit pictures only."""
     pixels = from_float(noisy, np.dtype(np.uint8))
     if noisy.ndim == 2:
         return to_float(cv2.fastNlMeansDenoising(pixels, h=0.9 * sigma))
@@ -30,7 +34,7 @@ def opencv_nlm(noisy: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def skimage_nlm(noisy: np.ndarray, sigma: float) -> np.ndarray:
-    """scikit-image's non-local means, told the noise that it is to take out of distances."""
+    """Applies scikit-image's non-local means, which subtracts the noise from its distances."""
     level, factor = sigma / 255, 0.7 if noisy.ndim == 2 else 0.6
     sizes = {"patch_size": 5, "patch_distance": 6}
     return restoration.denoise_nl_means(
@@ -39,13 +43,13 @@ def skimage_nlm(noisy: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def total_variation(noisy: np.ndarray, sigma: float) -> np.ndarray:
-    """scikit-image's total variation (Chambolle)."""
+    """Applies scikit-image's total variation denoising (Chambolle)."""
     weight = sigma / 255
     return restoration.denoise_tv_chambolle(noisy, weight, channel_axis=_channel_axis(noisy))
 
 
 def wavelets(noisy: np.ndarray, sigma: float) -> np.ndarray:
-    """scikit-image's soft thresholding of wavelet coefficients (BayesShrink)."""
+    """Applies scikit-image's soft thresholding of wavelet coefficients (BayesShrink)."""
     options: dict[str, Any] = {"rescale_sigma": True, "channel_axis": _channel_axis(noisy)}
     return restoration.denoise_wavelet(
         noisy, sigma=sigma / 255, convert2ycbcr=noisy.ndim == 3, **options
@@ -53,7 +57,7 @@ def wavelets(noisy: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def block_matching(noisy: np.ndarray, sigma: float) -> np.ndarray:
-    """BM3D, and CBM3D in colour, by their authors."""
+    """Applies BM3D, or CBM3D in colour, in the implementation of its authors."""
     return (bm3d.bm3d if noisy.ndim == 2 else bm3d.bm3d_rgb)(noisy, sigma / 255)
 
 
@@ -67,10 +71,15 @@ METHODS: dict[str, Method] = {
 
 
 def estimated_sigma(noisy: np.ndarray) -> float:
-    """The level a user would tell a method where nobody knows it, on the 0-255 scale.
+    """Estimates the noise level of a picture, as a user would who does not know it.
 
-    scikit-image's, from the median of the finest wavelet coefficients, averaged over the
-    channels of [H, W] or [H, W, 3].
+    scikit-image estimates it from the median of the finest wavelet coefficients.
+
+    Args:
+        noisy: float32 [H, W] or [H, W, 3] in [0, 1].
+
+    Returns:
+        The standard deviation on the 0 to 255 scale, averaged over the channels.
     """
     axis = _channel_axis(noisy)
     return 255 * float(

@@ -1,4 +1,4 @@
-"""How fast training is beside the same steps without an input pipeline."""
+"""Compares the speed of training with that of the same steps without an input pipeline."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from kdae.data import load_pictures, training_batches
 from kdae.train import Config
 from kdae.train.step import build_state, build_step
 
-ROUNDS = 10  # in which both are timed in turn, so that a machine that slows down slows both
-WARM_UP = 20  # steps: tracing, and the buffers' first filling, which is faster
+ROUNDS = 10  # both are timed in turn, so that a machine that slows down slows both
+WARM_UP = 20  # untimed steps: tracing, and batches that were made before the timing began
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What the input pipeline costs.
+    """The cost of the input pipeline.
 
     Attributes:
-        step: seconds per training step.
-        alone: seconds of the same step with its batch already in memory.
-        efficiency: training pictures per second over those with all data already in memory.
+        step: The time of a training step in seconds.
+        alone: The time of the same step with its batch already in memory, in seconds.
+        efficiency: The rate of training divided by that with the batch already in memory.
     """
 
     step: float
@@ -40,11 +40,14 @@ class Speed:
 
 
 def measure_pipeline(config: Config, steps: int) -> Speed:
-    """Trains for a moment, with batches of the input pipeline and with one in memory.
+    """Times training steps with batches from the input pipeline and with one in memory.
 
     Args:
-        config: of the run; its first batch and patch size are used.
-        steps: how many of each to time, in rounds of a tenth.
+        config: The config of the run. Its first batch and patch size are used.
+        steps: The number of steps of each kind to time, in rounds of a tenth.
+
+    Returns:
+        The medians over the rounds.
     """
     data, train = config.data, config.train
     pictures = load_pictures(data.source, "train", data.channels, data.limit, train.patch)
@@ -62,7 +65,8 @@ def measure_pipeline(config: Config, steps: int) -> Speed:
         )  # fmt: skip
         in_memory = tf.data.Dataset.from_tensors(next(iter(made))).repeat()
         whole, alone = (seconds_per_step(step, batches, each) for batches in (made, in_memory))
-        # What a round says of both, taken together: the machine's pace changes in between.
+        # The efficiency of each round is computed by itself, because the pace of the machine
+        # changes between rounds.
         timed.append((whole, alone, alone / whole))
     return Speed(*map(statistics.median, zip(*timed, strict=True)))
 
@@ -70,13 +74,13 @@ def measure_pipeline(config: Config, steps: int) -> Speed:
 def seconds_per_step(
     step: Callable[..., tuple[Any, ...]], batches: tf.data.Dataset, steps: int
 ) -> float:
-    """Mean time of a step, after some that warm it up.
+    """Returns the mean time of a step in seconds, after `WARM_UP` steps.
 
     Args:
-        step: from `kdae.train.step.build_step`.
-        batches: at least `WARM_UP` + `steps`; their iterator, which fills its buffers, ends
-            with the measurement.
-        steps: how many to time.
+        step: The function from `kdae.train.step.build_step`.
+        batches: At least `WARM_UP` + `steps` batches. Their iterator, which fills its buffers
+            beside the steps, ends with the measurement.
+        steps: The number of steps to time.
     """
     iterator = iter(batches)
     for _ in range(WARM_UP):

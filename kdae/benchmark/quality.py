@@ -1,8 +1,8 @@
-"""PSNR against time, of kdae's models and of the classical methods, on the same noise.
+"""Measures PSNR and time of kdae's models and of classical methods on the same noise.
 
-Every method sees the same noisy pictures. kdae's models are told nothing; the classical
-methods are told sigma, or on pairs of real pictures the sigma that scikit-image estimates.
-The clock runs in a process of its own that may use one or two processors.
+Every method sees the same noisy pictures. kdae's models are not told the noise level. The
+classical methods are given sigma, or on pairs of real pictures the sigma that scikit-image
+estimates. The time is measured in a separate process that may use one or two processors.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from kdae.metrics import SSIM_MIN_SIZE
 
 SIGMAS = (15, 25, 50)
 THREADS = (1, 2)
-GRID, TILE_SIDE = 3, 256  # the picture that is timed: 3x3 of the shipped test tiles
+GRID, TILE_SIDE = 3, 256  # the timed picture is made of 3x3 of the shipped test tiles
 SPEED_SIGMA = 25.0
-LEAST_SECONDS = 2.0  # of measuring, unless one run takes longer
+LEAST_SECONDS = 2.0  # a method is timed for at least so long
 SLOW = "BM3D"
 
 
@@ -39,11 +39,11 @@ class PictureSet:
     """A folder of pictures and how it is used.
 
     Attributes:
-        name: of the folder.
-        channels: 1 or 3.
-        model: the shipped model that is meant for it.
-        pairs: patterns of noisy and clean pictures; None: Gaussian noise is added.
-        slow_limit: BM3D sees only the first so many pictures; None: all.
+        name: The name of the folder.
+        channels: 1 (grey) or 3 (RGB).
+        model: The shipped model that is meant for it.
+        pairs: Patterns of noisy and clean pictures. None means that Gaussian noise is added.
+        slow_limit: The number of pictures that BM3D is measured on. None means all.
     """
 
     name: str
@@ -65,18 +65,18 @@ def measure_quality(data: Path, sets: Sequence[PictureSet] = SETS) -> list[dict[
     """Measures every method on every set.
 
     Args:
-        data: the folder that holds those of the sets.
-        sets: to measure on.
+        data: The folder that holds the folders of the sets.
+        sets: The sets to measure on.
 
     Returns:
-        A row for each set, noise and method: `method`, `data`, `noise`, `images`;
-        `psnr_noisy`, `psnr` in dB, `ssim_noisy`, `ssim`; and of the method, on a picture
-        that is the same for all, `cpu_seconds_per_megapixel` (one thread) and by the clock
-        `seconds_per_megapixel_1_thread` and `seconds_per_megapixel_2_threads`. Where BM3D
-        sees fewer pictures, a second row of kdae's model has just these.
+        One row per set, noise and method: `method`, `data`, `noise`, `images`, `psnr_noisy` and
+        `psnr` in dB, `ssim_noisy`, `ssim`. The times of a method are measured on one picture:
+        `cpu_seconds_per_megapixel` with one thread, and by the clock
+        `seconds_per_megapixel_1_thread` and `seconds_per_megapixel_2_threads`. Where BM3D is
+        measured on fewer pictures, kdae's model has a second row on the same pictures.
 
     Raises:
-        UserError: a folder is missing.
+        UserError: If a folder or a shipped model is missing.
     """
     for one in sets:
         if not (data / one.name).is_dir():
@@ -103,7 +103,9 @@ def _rows(
         samples = _samples(one, pictures, sigma)
         bar = tqdm(samples, text, len(pictures), leave=False, disable=None, unit="picture")
         result = evaluate(_denoise(method, sigma), bar, one.name, noise)
-        del result["seconds_per_megapixel"]  # not confined: `_speed` measures that
+        del result[
+            "seconds_per_megapixel"
+        ]  # measured with all processors; `_speed` replaces it
         print(f"{text}: {result['psnr']:.2f} dB", flush=True)
         yield {"method": method} | result | _speed(method, one.channels)
 
@@ -124,7 +126,7 @@ def _pictures(data: Path, one: PictureSet, limit: int | None) -> Pictures:
 
 
 def _denoise(method: str, sigma: float | None) -> Callable[[np.ndarray], np.ndarray]:
-    """A method as `evaluate` takes it; `sigma` None: estimated from each picture."""
+    """Returns a method as `evaluate` takes it. A `sigma` of None is estimated per picture."""
     if method not in METHODS:
         return load(method).denoise_float
     classical = METHODS[method]
@@ -153,7 +155,12 @@ def _speed(method: str, channels: int) -> dict[str, float]:
 
 
 def timed(method: str, channels: int) -> Callable[[], np.ndarray]:
-    """What is timed; what is done only once, such as tracing, is done before."""
+    """Returns the function to time, after doing what happens only once, such as tracing.
+
+    Args:
+        method: A shipped model or one of `METHODS`.
+        channels: 1 (grey) or 3 (RGB).
+    """
     tiles = load_pictures(KDAE_PHOTOS, "test", channels, GRID**2, TILE_SIDE).arrays
     rows = [np.concatenate(tiles[k : k + GRID], axis=1) for k in range(0, GRID**2, GRID)]
     spec = {"gaussian": {"sigma": SPEED_SIGMA}}

@@ -1,4 +1,4 @@
-"""What `benchmark quality` writes: quality.csv, quality.json, quality.md and quality.png."""
+"""Writes the files of `benchmark quality`: quality.csv, .json, .md and .png."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PANELS = (
 )
 
 PUBLISHED: dict[str, dict[str, Any]] = {
-    # PSNR at sigma 15, 25, 50, and FLOP per pixel in grey and in colour.
+    # PSNR at sigma 15, 25 and 50, and FLOP per pixel in grey and in colour, from
     # Zhang et al., arXiv:1608.03981; arXiv:1710.04026; arXiv:2008.13751.
     "DnCNN-B": {
         "Set12": (32.68, 30.36, 27.21),
@@ -58,12 +58,12 @@ def write_report(rows: Sequence[Row], folder: Path, command: str) -> str:
     """Writes the four files.
 
     Args:
-        rows: from `measure_quality`.
-        folder: is made if it does not exist.
-        command: that measured.
+        rows: The result of `measure_quality`.
+        folder: The folder of the files. It is made if it does not exist.
+        command: The command that measured, for the JSON file.
 
     Returns:
-        The table, in Markdown.
+        The table in Markdown.
     """
     folder.mkdir(parents=True, exist_ok=True)
     machine = {
@@ -81,10 +81,11 @@ def write_report(rows: Sequence[Row], folder: Path, command: str) -> str:
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """A line for each method and number of pictures, in Markdown.
+    """Formats one line per method as a Markdown table.
 
-    PSNR at sigma 15 / 25 / 50 on the sets with Gaussian noise; CPU seconds per megapixel in
-    grey, in colour. Where a method saw fewer pictures than a set has, their number follows.
+    The line holds the PSNR at sigma 15 / 25 / 50 on the sets with Gaussian noise, and the CPU
+    seconds per megapixel in grey and in colour. Where a method was measured on a part of a set,
+    the number of pictures follows the PSNR.
     """
     sets = list(dict.fromkeys(row["data"] for row in rows))
     most = {name: max(r["images"] for r in rows if r["data"] == name) for name in sets}
@@ -106,12 +107,12 @@ def format_table(rows: Sequence[Row]) -> str:
 
 
 def _two_digits(value: float) -> str:
-    """Rounded, and written without an exponent."""
+    """Rounds to two digits and writes the number without an exponent."""
     return f"{float(f'{value:.2g}'):g}"
 
 
 def _cell(rows: Sequence[Row], most: int) -> str:
-    """The PSNR of a method on a set, for each number of pictures it was measured on."""
+    """Writes the PSNR of a method on a set, for each number of pictures it was measured on."""
     parts = []
     for images in sorted({row["images"] for row in rows}, reverse=True):
         values = " / ".join(f"{r['psnr']:.2f}" for r in rows if r["images"] == images)
@@ -157,7 +158,8 @@ def _panel(axes: Any, rows: Sequence[Row], name: str) -> None:
         label += "" if whole else f" (first {row['images']})"
         colour = ("tab:red" if whole else "salmon") if mine else "tab:blue"
         points.append((row["cpu_seconds_per_megapixel"], row["psnr"], label, {"color": colour}))
-    # Nobody's clock but ours ran here: their time follows from their FLOP at our rate.
+    # The published methods were not run here. Their time is calculated from their FLOP and the
+    # FLOP/s of kdae.
     kdae = next(row for row in rows if row["method"] not in METHODS)
     card = load_card(locate_model(kdae["method"])[1] or "")
     rate = card["flop_per_pixel"] / kdae["cpu_seconds_per_megapixel"]
@@ -169,7 +171,7 @@ def _panel(axes: Any, rows: Sequence[Row], name: str) -> None:
     height = max(y for _, y, *_ in points) - min(y for _, y, *_ in points)
     for x, y, label, style in points:
         axes.scatter([x], [y], s=45, zorder=3, **style)
-        # Above the point, unless another is there.
+        # The label is above the point, unless another point is there.
         crowded = any(
             0 < other - y < 0.12 * height and 1 / 2.5 < x / at < 2.5 for at, other, *_ in points
         )
@@ -180,7 +182,7 @@ def _panel(axes: Any, rows: Sequence[Row], name: str) -> None:
 
 
 def _processor() -> str:
-    """The processor's name as Linux knows it."""
+    """Returns the name of the processor that Linux reports."""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,7 +1,7 @@
-"""Where the network becomes the limit of training on many workers: counted, not run.
+"""Calculates where the network becomes the limit of training on many workers.
 
-A step computes, then exchanges the gradients of all workers, and does not do both at once:
-see `kdae.train.step`. The first takes FLOP / rate, the second is `exchange_seconds`.
+A step first computes and then exchanges the gradients of all workers, not both at once (see
+`kdae.train.step`). Computing takes FLOP / rate, and the exchange takes `exchange_seconds`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from kdae.train.step import build_state, build_step
 
 GPUS = (8, 16, 32, 64, 128, 256, 512)
 GIGABITS = (10, 100, 400)
-LATENCY = 20e-6  # seconds from one machine to the next, assumed
-PER_GPU = 32  # pictures, in the table of shares and the plot
+LATENCY = 20e-6  # seconds that a message takes to another machine; an assumption
+PER_GPU = 32  # pictures per GPU in the table of shares and the plot
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one training step takes on one device.
+    """The cost of one training step on one device.
 
     Attributes:
-        name: of the config.
-        parameters: of the network.
-        batch: pictures per step.
-        patch: their side in pixels.
-        flop: of the step: forward, and twice as much backward.
-        seconds: measured on the CPU.
+        name: The name of the config.
+        parameters: The number of parameters of the network.
+        batch: The number of pictures per step.
+        patch: The height and width of the pictures in pixels.
+        flop: The operations of the step: forward, and twice as many backward.
+        seconds: The time of the step, measured on the CPU.
     """
 
     name: str
@@ -53,16 +53,22 @@ class Step:
 
     @property
     def bytes(self) -> int:
-        """All-reduced per step: a float32 per parameter, and the two terms of the loss."""
+        """Bytes exchanged per step: a float32 per parameter and per term of the loss."""
         return 4 * (self.parameters + 2)
 
     def gpu_seconds(self, pictures: float, rate: float) -> float:
-        """Time to compute a step on so many pictures at `rate` FLOP/s."""
+        """Returns the seconds to compute a step on so many pictures at `rate` FLOP/s."""
         return self.flop / self.batch * pictures / rate
 
 
 def measure_step(name: str, config: Config, steps: int) -> Step:
-    """Times steps with the last batch and patch size of a run, the batch being in memory."""
+    """Times steps with the last batch and patch size of a run, with the batch in memory.
+
+    Args:
+        name: The name of the config.
+        config: The config of the run.
+        steps: The number of steps to time.
+    """
     train = config.train
     last = train.grow[-1] if train.grow else train
     shape = (last.batch, last.patch, last.patch, config.data.channels)
@@ -79,18 +85,22 @@ def measure_step(name: str, config: Config, steps: int) -> Step:
 def exchange_seconds(
     size: float, count: int, gigabits: float, latency: float = LATENCY
 ) -> float:
-    """Time to add up `size` bytes over `count` machines and give all of them the sum.
+    """Returns the time to add `size` bytes over `count` machines and give all of them the sum.
 
-    The faster of a ring, 2 (N - 1) rounds of size / N bytes, and trees, 2 log2 N rounds
-    through which the whole size flows twice, as NCCL chooses. (Thakur, Rabenseifner, Gropp,
-    "Optimization of collective communication operations in MPICH", 2005; Sanders, Speck,
-    Traeff, "Two-tree algorithms for full bandwidth broadcast, reduction and scan", 2009.)
+    The sum is made by a ring (2 (N - 1) rounds of size / N bytes) or by trees (2 log2 N rounds,
+    through which the whole size passes twice), whichever is faster, as in NCCL. The formulas
+    are from Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations
+    in MPICH", 2005, and Sanders, Speck, Traeff, "Two-tree algorithms for full bandwidth
+    broadcast, reduction and scan", 2009.
 
     Args:
-        size: in bytes.
-        count: machines, N, each with one link.
-        gigabits: rate of a link in Gbit/s, in each direction.
-        latency: seconds from one machine to the next.
+        size: The number of bytes.
+        count: The number of machines, N. Each has one link.
+        gigabits: The rate of a link in Gbit/s, in each direction.
+        latency: The time that a message takes to another machine, in seconds.
+
+    Returns:
+        The time in seconds.
     """
     bandwidth = gigabits * 1e9 / 8
     ring = 2 * (count - 1) * (latency + size / count / bandwidth)
@@ -99,18 +109,28 @@ def exchange_seconds(
 
 
 def limit(step: Step, count: int, gigabits: float, rate: float) -> int:
-    """Pictures each GPU needs for its computing to last at least as long as the exchange."""
+    """Returns how many pictures per GPU make computing take as long as the exchange."""
     return math.ceil(exchange_seconds(step.bytes, count, gigabits) / step.gpu_seconds(1, rate))
 
 
 def share(step: Step, pictures: float, count: int, gigabits: float, rate: float) -> float:
-    """The share of a step spent computing; times `count`, the gain over one GPU."""
+    """Returns the share of a step spent computing; times `count`, the gain over one GPU."""
     computing = step.gpu_seconds(pictures, rate)
     return computing / (computing + exchange_seconds(step.bytes, count, gigabits))
 
 
 def write_scaling(steps: Sequence[Step], teraflops: float, out: Path, command: str) -> str:
-    """Writes `scaling.md` and `scaling.png` into a folder; returns the text."""
+    """Writes `scaling.md` and `scaling.png`.
+
+    Args:
+        steps: The steps of each config, from `measure_step`.
+        teraflops: The assumed speed of a GPU in TFLOP/s.
+        out: The folder of the files. It is made if it does not exist.
+        command: The command that made the page, which quotes it.
+
+    Returns:
+        The text of the page.
+    """
     text = format_scaling(steps, teraflops, command)
     out.mkdir(parents=True, exist_ok=True)
     replace_file(out / "scaling.md", lambda path: path.write_text(text, encoding="utf-8"))
@@ -119,7 +139,7 @@ def write_scaling(steps: Sequence[Step], teraflops: float, out: Path, command: s
 
 
 def format_scaling(steps: Sequence[Step], teraflops: float, command: str) -> str:
-    """The page, in Markdown."""
+    """Returns the page in Markdown; see `write_scaling` for the arguments."""
     rate = teraflops * 1e12
     slowest = exchange_seconds(max(s.bytes for s in steps), GPUS[-1], GIGABITS[0])
     fastest = min(s.seconds for s in steps)
@@ -221,7 +241,7 @@ def _steps_table(steps: Sequence[Step]) -> str:
 
 
 def _gpu_table(step: Step, cell: Callable[[Step, int, int], str]) -> str:
-    """A row for each number of GPUs, a column for each rate of the links."""
+    """Makes a table with a row per number of GPUs and a column per rate of the links."""
     rows = [["GPUs", *(f"{gigabits} Gbit/s" for gigabits in GIGABITS)]]
     rows += [[str(n), *(cell(step, n, gigabits) for gigabits in GIGABITS)] for n in GPUS]
     return markdown(rows)

@@ -10,6 +10,7 @@ import math
 import tensorflow as tf
 
 from kdae.draws import uniform
+from kdae.noise import scale_colour
 
 
 def crop_offset(
@@ -130,6 +131,84 @@ def stripes(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     amplitude = 0.02 * tf.pow(15.0, strength)
     striped = image + (amplitude * (wave * part))[..., tf.newaxis]
     return tf.where(laid < share, tf.clip_by_value(striped, 0.0, 1.0), image)
+
+
+def enlarge(image: tf.Tensor, seed: tf.Tensor, share: float, most: float = 3.0) -> tf.Tensor:
+    """Enlarges the corner of some pictures to the size of the whole.
+
+    Cameras interpolate the colours of a mosaic, so their pixels are smoother than those of
+    pictures that were shrunk.
+
+    Args:
+        image: float32 `[S, S, C]` in [0, 1], its side known.
+        seed: integer tensor `[2]`.
+        share: share of the pictures that are enlarged, 0 to 1.
+        most: largest factor, above 1; drawn from 1 up on a logarithmic scale.
+
+    Returns:
+        Float32 `[S, S, C]` in [0, 1].
+    """
+    size = image.shape[0]
+    wanted, by = tf.unstack(uniform(seed, [2]))
+
+    def bigger() -> tf.Tensor:
+        side = tf.cast(tf.math.ceil(size / tf.pow(most, by)), tf.int32)
+        resized = tf.image.resize(image[:side, :side], [size, size], "bicubic")
+        return tf.clip_by_value(resized, 0.0, 1.0)
+
+    chosen = tf.cond(wanted < share, bigger, lambda: tf.identity(image))
+    return tf.ensure_shape(chosen, image.shape)
+
+
+def vivid(image: tf.Tensor, seed: tf.Tensor, share: float, most: float = 2.5) -> tf.Tensor:
+    """Makes the colours of some pictures more saturated.
+
+    Args:
+        image: float32 `[H, W, 3]` in [0, 1].
+        seed: integer tensor `[2]`.
+        share: share of the pictures, 0 to 1.
+        most: largest factor of the differences from brightness; drawn from 1 up on a
+            logarithmic scale.
+
+    Returns:
+        Float32 `[H, W, 3]` in [0, 1].
+    """
+    wanted, by = tf.unstack(uniform(seed, [2]))
+    saturated = tf.clip_by_value(scale_colour(image, tf.pow(most, by)), 0.0, 1.0)
+    return tf.where(wanted < share, saturated, image)
+
+
+def mirror(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
+    """Ends some pictures at a border, and continues them by their mirror image.
+
+    A picture is denoised with its borders mirrored, noise and all, so a network has to know
+    what noise looks like there.
+
+    Args:
+        image: `[H, W, C]` of any type, its sides known and at least 16.
+        seed: integer tensor `[2]`.
+        share: share of the pictures, 0 to 1. In these up to 31 pixels (of small pictures up to
+            half) along one side, or along two that meet, are replaced.
+
+    Returns:
+        `[H, W, C]` of the same type.
+    """
+    height, width = image.shape[:2]
+    wanted, down, right, far_down, far_right, which = tf.unstack(uniform(seed, [6]))
+
+    def places(length: int, drawn: tf.Tensor, used: tf.Tensor, far: tf.Tensor) -> tf.Tensor:
+        reach = min(32, (length + 1) // 2)
+        depth = tf.cast(tf.where(used, 4.0 + (reach - 4.0) * drawn, 0.0), tf.int32)
+        line = depth + tf.abs(tf.range(length) - depth)
+        return tf.where(far < 0.5, line, length - 1 - line[::-1])
+
+    def mirrored() -> tf.Tensor:
+        # One side, the other, or both: a third each.
+        rows = tf.gather(image, places(height, down, which < 2 / 3, far_down), axis=0)
+        return tf.gather(rows, places(width, right, which > 1 / 3, far_right), axis=1)
+
+    chosen = tf.cond(wanted < share, mirrored, lambda: tf.identity(image))
+    return tf.ensure_shape(chosen, image.shape)
 
 
 def _turns(turns: tf.Tensor) -> tf.Tensor:

@@ -14,12 +14,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kdae.data.augment import exposure, flip_left_right, flip_up_down, quarter_turn, stripes
+from kdae.data.augment import (
+    enlarge,
+    exposure,
+    flip_left_right,
+    flip_up_down,
+    mirror,
+    quarter_turn,
+    stripes,
+    vivid,
+)
 from kdae.data.config import AugmentConfig
 from kdae.data.crops import window_drawer, window_reader
+from kdae.data.patterns import patterns
 from kdae.data.sources import Pictures
+from kdae.draws import uniform
 from kdae.images import to_float
-from kdae.noise import NoiseConfig, NoiseSpec, build_noise, quantize
+from kdae.noise import NoiseConfig, NoiseSpec, build_noise, luma, quantize
 
 Example = tuple[Any, Any]
 """A noisy and a clean picture of the same shape, float32: tensors or arrays. The clean one is
@@ -49,7 +60,7 @@ def training_batches(
         pictures: from `load_pictures`.
         noise: the noise put on clean pictures; not used for pairs.
         augment: how windows are chosen, and which random changes follow. Pairs are never
-            halved, as that would halve their noise.
+            halved, enlarged, made vivid or given patterns, as that would change their noise.
         batch: number of examples per step.
         patch: side of the square crop in pixels.
         seed: seed of the run.
@@ -63,10 +74,10 @@ def training_batches(
     """
     places = range(batch) if places is None else places
     share = len(places)
-    ops = _augmentations(augment)
-    draw = window_drawer(pictures, augment, batch, patch, seed, 2 + len(ops))
+    ops = _augmentations(augment, paired=pictures.noisy is not None)
+    draw = window_drawer(pictures, augment, batch, patch, seed, 4 + len(ops))
     read = window_reader(pictures, patch)
-    finish = _example_finisher(pictures, noise, ops)
+    finish = _example_finisher(pictures, noise, ops, augment.mirrored)
 
     def window(count: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return draw(count // share * batch + places.start + count % share)
@@ -146,23 +157,26 @@ def validation_batches(
     return examples
 
 
-def _augmentations(config: AugmentConfig) -> list[Op]:
+def _augmentations(config: AugmentConfig, paired: bool) -> list[Op]:
     """Returns what is done to a window, in this order."""
-    return [
-        op
-        for op, wanted in (
-            (flip_left_right, config.flip_left_right),
-            (flip_up_down, config.flip_up_down),
-            (quarter_turn, config.quarter_turns),
-            (functools.partial(exposure, stops=config.exposure), config.exposure > 0),
-            (functools.partial(stripes, share=config.stripes), config.stripes > 0),
-        )
-        if wanted
+    both: list[tuple[Op, bool]] = [
+        (flip_left_right, config.flip_left_right),
+        (flip_up_down, config.flip_up_down),
+        (quarter_turn, config.quarter_turns),
+        (functools.partial(exposure, stops=config.exposure), config.exposure > 0),
+        (functools.partial(stripes, share=config.stripes), config.stripes > 0),
     ]
+    # These would change the noise of a pair.
+    clean_alone: list[tuple[Op, bool]] = [
+        (functools.partial(enlarge, share=config.enlarged), config.enlarged > 0),
+        (functools.partial(vivid, share=config.vivid), config.vivid > 0),
+        (functools.partial(patterns, share=config.patterns), config.patterns > 0),
+    ]
+    return [op for op, wanted in (both if paired else both + clean_alone) if wanted]
 
 
 def _example_finisher(
-    pictures: Pictures, noise: NoiseConfig, ops: list[Op]
+    pictures: Pictures, noise: NoiseConfig, ops: list[Op], mirrored: float
 ) -> Callable[[tf.Tensor, tf.Tensor], Example]:
     """Returns a function from an example's seeds and its window to (noisy, clean)."""
     channels = pictures.arrays[0].shape[-1]
@@ -170,12 +184,27 @@ def _example_finisher(
     make_noise = build_noise(noise.kind)
 
     def finish(seeds: tf.Tensor, image: tf.Tensor) -> Example:
-        noise_seed, rounding_seed, *own_seeds = tf.unstack(seeds)
+        noise_seed, rounding_seed, *own_seeds, grey_seed, mirror_seed = tf.unstack(seeds)
         for op, own in zip(ops, own_seeds, strict=True):
             image = op(image, own)
+
+        def with_noise(clean: tf.Tensor) -> tf.Tensor:
+            noisy = quantize(make_noise(clean, noise_seed), rounding_seed, noise.quantize)
+            return tf.concat([noisy, clean], -1)
+
+        def grey() -> tf.Tensor:
+            return tf.repeat(with_noise(luma(image)), channels, -1)
+
         if paired:
-            return image[..., :channels], image[..., channels:]
-        noisy = make_noise(image, noise_seed)
-        return quantize(noisy, rounding_seed, noise.quantize), image
+            pair = image
+        elif noise.grey > 0 and channels > 1:
+            is_grey = uniform(grey_seed, []) < noise.grey
+            pair = tf.cond(is_grey, grey, lambda: with_noise(image))
+            pair = tf.ensure_shape(pair, [*image.shape[:2], 2 * channels])
+        else:
+            pair = with_noise(image)
+        if mirrored > 0:
+            pair = mirror(pair, mirror_seed, mirrored)
+        return pair[..., :channels], pair[..., channels:]
 
     return finish

@@ -9,16 +9,21 @@ from pydantic import Field, NonNegativeFloat, PlainValidator, PositiveInt
 from kdae.config import Section, Several, Share
 
 
-def _read_source(value: Any) -> str | dict[str, str]:
-    if not isinstance(value, str | dict):
+def _read_source(value: Any) -> str | dict[str, str] | list[str]:
+    several = isinstance(value, list | tuple) and value
+    if not (
+        isinstance(value, str | dict) or (several and all(isinstance(v, str) for v in value))
+    ):
         raise ValueError(
-            "kdae_photos, tfds:NAME, a folder, or two folders {noisy: ..., clean: ...}"
+            "kdae_photos, tfds:NAME, a folder, two folders {noisy: ..., clean: ...}, or a list "
+            "of the first three"
         )
-    return value
+    return list(value) if several else value
 
 
-Source = Annotated[str | dict[str, str], PlainValidator(_read_source)]
-"""`kdae_photos`; `tfds:NAME`; a folder; or `{noisy: ..., clean: ...}`, two folders."""
+Source = Annotated[str | dict[str, str] | list[str], PlainValidator(_read_source)]
+"""`kdae_photos`; `tfds:NAME`; a folder; `{noisy: ..., clean: ...}`, two folders; or a list of
+the first three."""
 
 
 class DataConfig(Section):
@@ -26,7 +31,8 @@ class DataConfig(Section):
 
     source: Source = "kdae_photos"
     """The pictures to train on: `kdae_photos`, which ship with the package; `tfds:NAME`, a data
-    set of TensorFlow Datasets; a folder; or `{noisy: ..., clean: ...}`, two folders."""
+    set of TensorFlow Datasets; a folder; `{noisy: ..., clean: ...}`, two folders; or a list of
+    the first three."""
     validation: Source | None = None
     """Another source to validate on. Without it the source's own validation split is used, or
     for a folder a fixed tenth of its pictures."""
@@ -61,3 +67,13 @@ class AugmentConfig(Section):
     """By how many stops at most lights or shadows are stretched; 0 for not at all."""
     stripes: Share = 0.0
     """Share of the patches, 0 to 1, on which fine stripes are laid."""
+    enlarged: Share = 0.0
+    """Share of the patches, 0 to 1, that are enlarged by up to 3. The pixels of cameras are as
+    smooth as that."""
+    vivid: Share = 0.0
+    """Share of the patches, 0 to 1, whose colours are made more saturated."""
+    patterns: Share = 0.0
+    """Share of the patches, 0 to 1, on which a regular pattern or a flat colour is laid."""
+    mirrored: Share = 0.0
+    """Share of the examples, 0 to 1, that end at a border and go on as its mirror image, noise
+    and all, as pictures do when they are denoised."""

@@ -95,7 +95,7 @@ class _Candidate:
 
 
 def load_pictures(
-    source: str | os.PathLike[str] | dict[str, str],
+    source: str | os.PathLike[str] | dict[str, str] | list[str],
     split: str,
     channels: int,
     limit: int | None = None,
@@ -115,11 +115,11 @@ def load_pictures(
             a folder, searched with its subfolders (for licences see `kdae.data.licenses`); or
             {"noisy": ..., "clean": ...}: two folders, matched by relative path without suffix,
             or two patterns such as "shots/*_real.png" and "shots/*_mean.png", matched by what
-            `*` stands for.
+            `*` stands for. Or a list of sources, all clean pictures or all pairs.
         split: "train", "validation" or "test". Folders and pairs are divided by
             `kdae.data.splits.held_out`, TFDS data sets by `kdae.data.splits.choose_examples`.
         channels: 1 (grey) or 3 (RGB); pictures are converted.
-        limit: largest number of pictures; the first ones are taken.
+        limit: largest number of pictures; the first ones are taken. Only with one source.
         min_size: smallest height and width in pixels.
         whole: takes all of a folder or of pairs, not only the share of the split: for a folder
             that is used for one split only.
@@ -139,6 +139,18 @@ def load_pictures(
         raise ValueError(f"channels: expected 1 or 3, got {channels}")
     if limit is not None and limit < 1:
         raise UserError(f"limit: expected at least 1, got {limit}")
+    if isinstance(source, list):
+        if limit is not None:
+            raise UserError(f"limit: expected one source, got {len(source)}")
+        return joined(
+            [
+                load_pictures(
+                    one, split, channels, None, min_size,
+                    whole=whole, data_dir=data_dir, ram_limit=ram_limit // len(source),
+                )
+                for one in source
+            ]
+        )  # fmt: skip
     problems: list[str] = []
     candidates: Iterable[_Candidate]
     if isinstance(source, dict):

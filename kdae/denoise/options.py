@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from kdae.denoise.output import OVERWRITE, Output
 from kdae.errors import UserError
 
+OVERWRITE = "overwrite"
+"""The word that allows to write in place without a backup."""
 FORMATS = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp", "avif": ".avif"}
 
 KEPT = """\
@@ -67,8 +69,8 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def output_of(args: argparse.Namespace) -> tuple[Output, str | None]:
-    """Returns what the options say, and the ending of outputs in a folder.
+def output_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns what the options say, as `kdae.denoise.run.run` takes it.
 
     Raises:
         UserError: If they do not go together.
@@ -87,5 +89,11 @@ def output_of(args: argparse.Namespace) -> tuple[Output, str | None]:
         raise UserError(f"--quality: expected 1 to 100, got {args.quality}")
     if "/" in args.suffix or "\\" in args.suffix:
         raise UserError(f"--suffix: expected a part of a name, got {args.suffix!r}")
-    output = Output(args.quality, args.strip, args.strip_place, args.in_place)
-    return output, FORMATS.get(args.format)
+    return {
+        "quality": args.quality,
+        "strip": args.strip,
+        "strip_place": args.strip_place,
+        "in_place": args.in_place,
+        "ending": FORMATS.get(args.format),
+        "suffix": args.suffix,
+    }

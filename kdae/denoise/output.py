@@ -10,12 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from kdae.denoise.options import OVERWRITE
 from kdae.denoise.plan import Job
 from kdae.errors import UserError
 from kdae.images import OTHER_SUFFIXES, Pages, Picture, losses
-
-OVERWRITE = "overwrite"
-"""The word that allows to write in place without a backup."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +71,11 @@ class Output:
         if self.in_place is None or self.in_place == OVERWRITE:
             return None
         return job.source.with_name(job.source.name + self.in_place)
+
+    def has_backup(self, job: Job) -> bool:
+        """Tells whether the picture of a job is kept already: it was denoised before."""
+        kept = self.backup_of(job)
+        return kept is not None and kept.exists()
 
 
 def note(job: Job, picture: Picture | Pages, output: Output) -> str:

@@ -1,9 +1,9 @@
 """Measures a model: `python -m kdae.evaluate --model M --data DIR --noise gaussian:25`.
 
-The protocol of the published tables: noise is added to clean pictures and not clipped
-(`--clip`: clipped and rounded to 8 bits), the output is clipped and rounded to 8 bits, PSNR
-and SSIM are averaged over the pictures. The figures of the noisy pictures themselves are
-those of their 8-bit versions.
+The protocol is that of the published tables. Noise is added to clean pictures and not clipped;
+with `--clip` the noisy pictures are clipped and rounded to 8 bits. The output is clipped and
+rounded to 8 bits, and PSNR and SSIM are averaged over the pictures. The figures of the noisy
+pictures are those of their 8-bit versions.
 """
 
 from __future__ import annotations
@@ -52,11 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="patterns of pairs in the folder, such as '*_real.png:*_mean.png'",
     )
     parser.add_argument(
-        "--clip", action="store_true", help="clip noisy pictures, round them to 8 bits"
+        "--clip", action="store_true", help="clip noisy pictures and round them to 8 bits"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (0)")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="measure only the first N pictures"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
     args = parser.parse_args(argv)
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
     from kdae.engine import load
@@ -101,9 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _grey_as_grey(pictures: Pictures) -> tuple[Pictures, int]:
-    """Gives grey pictures loaded as RGB their one channel back, and counts them.
+    """Turns grey pictures that were loaded as RGB into pictures of one channel.
 
-    Otherwise each would get three different noises, and a colour model would average them.
+    Otherwise their three equal channels would get three different noises, which a colour model
+    would average.
+
+    Returns:
+        The pictures, and how many of them are grey.
     """
     arrays, noisy = list(pictures.arrays), list(pictures.noisy or pictures.arrays)
     count = 0
@@ -116,7 +122,7 @@ def _grey_as_grey(pictures: Pictures) -> tuple[Pictures, int]:
 
 
 def _source(data: str, pairs: str | None) -> str | dict[str, str]:
-    """What `load_pictures` takes, checked as far as that is quick."""
+    """Checks `--data` and `--pairs` without reading a picture; returns a source."""
     if pairs is None and (data == KDAE_PHOTOS or data.startswith(TFDS_PREFIX)):
         return data
     if not Path(data).is_dir():
@@ -131,7 +137,7 @@ def _source(data: str, pairs: str | None) -> str | dict[str, str]:
 
 
 def _check_writable(path: Path) -> None:
-    """Finds out now, not after the computation, whether a file can be written."""
+    """Makes sure before the computation that a file can be written."""
     try:
         if path.is_dir():
             raise UserError(f"--json {path}: is a folder")

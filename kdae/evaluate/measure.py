@@ -1,7 +1,7 @@
-"""How well a model denoises: PSNR, SSIM and time on noisy and clean pictures.
+"""Measures PSNR, SSIM and time of a denoiser on noisy and clean pictures.
 
-The protocol of the published tables: the output is clipped and rounded to 8 bits, PSNR and
-SSIM are averaged over the pictures. The figures of the noisy pictures themselves are those of
+The protocol is that of the published tables. The output is clipped and rounded to 8 bits, and
+PSNR and SSIM are averaged over the pictures. The figures of the noisy pictures are those of
 their 8-bit versions.
 """
 
@@ -32,21 +32,23 @@ def evaluate(
     """Measures a denoiser on noisy and clean pictures.
 
     Args:
-        denoise: [H, W, C] float32 to the same shape, such as `Denoiser.denoise_float`.
-        examples: noisy and clean, float32 [H, W, C], at least one; see `noisy_examples` and
-            `pair_examples`.
-        data: what the pictures are called in the result.
-        noise: what the noise is called in the result.
+        denoise: A function from [H, W, C] float32 in [0, 1] to the same shape, such as
+            `Denoiser.denoise_float`.
+        examples: Pairs (noisy, clean) of float32 [H, W, C], at least one, from `noisy_examples`
+            or `pair_examples`.
+        data: The name of the pictures in the result.
+        noise: The name of the noise in the result.
 
     Returns:
-        `data`, `noise`, `images`; means over the pictures: `psnr_noisy` and `psnr` in dB,
-        `ssim_noisy`, `ssim`; `seconds_per_megapixel` of `denoise` alone, by the clock.
+        A dict with `data`, `noise`, the number of pictures `images`, the means `psnr_noisy` and
+        `psnr` in dB, `ssim_noisy` and `ssim`, and `seconds_per_megapixel`, the time of
+        `denoise` by the clock.
     """
     figures: list[list[float]] = []
     seconds, pixels = 0.0, 0
     for noisy, clean in examples:
         if not figures:
-            denoise(noisy[:64, :64])  # what is done only once is not counted
+            denoise(noisy[:64, :64])  # what happens only once, such as tracing, is not timed
         start = time.perf_counter()
         denoised = denoise(noisy)
         seconds += time.perf_counter() - start
@@ -74,13 +76,18 @@ def noisy_examples(
     clip: bool = False,
     seed: int = 0,
 ) -> Iterator[Example]:
-    """Adds noise, which depends on nothing but the noise, the seed and the picture's place.
+    """Adds noise to clean pictures.
+
+    The noise depends only on its spec, the seed and the place of the picture.
 
     Args:
-        pictures: clean, uint8 or uint16 [H, W, C].
-        spec: of the noise, see `kdae.noise`.
-        clip: clip the noisy pictures to [0, 1] and round them to 8 bits.
-        seed: at least 0.
+        pictures: Clean pictures, uint8 or uint16 [H, W, C].
+        spec: The spec of the noise, see `kdae.noise`.
+        clip: Whether to clip the noisy pictures to [0, 1] and round them to 8 bits.
+        seed: The seed, at least 0.
+
+    Yields:
+        Pairs (noisy, clean) of float32 [H, W, C].
     """
     add_noise = build_noise(spec)
     key = zlib.crc32(json.dumps(spec, sort_keys=True).encode())
@@ -92,7 +99,7 @@ def noisy_examples(
 
 
 def pair_examples(pictures: Pictures) -> Iterator[Example]:
-    """The user's own noisy and clean pictures, as they are."""
+    """Yields noisy and clean pictures that were loaded as pairs, as float32 [H, W, C]."""
     for noisy, clean in zip(pictures.noisy or [], pictures.arrays, strict=True):
         yield to_float(noisy), to_float(clean)
 
@@ -103,7 +110,7 @@ def to_eight_bits(image: np.ndarray) -> np.ndarray:
 
 
 def format_table(results: Sequence[Mapping[str, Any]]) -> str:
-    """One line for each result of `evaluate`, under a header."""
+    """Formats the results of `evaluate` as a table, one line per result."""
     head = "data/noise/images/PSNR noisy -> denoised/SSIM noisy -> denoised/s per Mpx"
     rows = [head.split("/")]
     for r in results:

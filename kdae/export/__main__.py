@@ -1,7 +1,8 @@
 """Exports models: `python -m kdae.export --model M --format savedmodel tflite tfjs`.
 
-Each model gets a folder DIR/NAME with a folder for each format (see `kdae.export.formats`) and
-`export-report.json`: every artifact, run in its own runtime and compared with Keras.
+Each model gets a folder DIR/NAME with one folder per format (see `kdae.export.formats`). Every
+exported file is run in its own runtime and compared with Keras; `export-report.json` in
+DIR/NAME holds the figures.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from kdae.export.formats import FORMATS, MAX_PIXELS, find_exporter
 
 
 def model_name(argument: str) -> str:
-    """What the folder of a model is called: a run folder's, file's or shipped model's name."""
+    """Returns the name of a model's folder: that of the run folder, file or shipped model."""
     path = Path(argument)
     if path.name == "model.keras":
         path = path.parent
@@ -34,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs="+",
         required=True,
         metavar="M",
-        help="run folder, .keras file, or name of a shipped model; may be several",
+        help="run folders, .keras files or names of shipped models",
     )
     parser.add_argument(
-        "--format", nargs="+", required=True, choices=FORMATS, help="one or several"
+        "--format", nargs="+", required=True, choices=FORMATS, help="one or several formats"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("exports"), metavar="DIR", help="(exports)"
+        "--out", type=Path, default=Path("exports"), metavar="DIR", help="folder (exports)"
     )
     parser.add_argument(
         "--max-pixels",

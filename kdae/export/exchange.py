@@ -1,13 +1,14 @@
-"""Hands pictures to a runtime in a process of its own, and takes its results back.
+"""Runs artifacts on pictures in a separate process and reads the results.
 
-`jobs.json` in the folder that the script is given:
+The script is given a folder with `jobs.json`:
 
     {"threads": [1, 2], "repeats": 5, "jobs": [{"path": ..., "signature": ..., "pictures": [
         {"shape": [H, W, C], "input": FILE, "output": FILE}]}]}
 
-The files hold float32, little-endian. The script writes the outputs and `result.json`:
+The files hold float32 values, little-endian. The script writes the output files and
+`result.json`, with the times of the first picture by number of threads:
 
-    {"runtime": "name version", "milliseconds": [{"1": of the first picture, "2": ...}, ...]}
+    {"runtime": "name version", "milliseconds": [{"1": ..., "2": ...}, ...]}
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from kdae.export.formats import Artifact, Run
 
 REPEATS = 5
-"""How often a run is timed; the least counts, as other programs can only slow it down."""
+"""How often a run is timed. The shortest time counts, as other programs only slow it down."""
 
 
 def run_script(
@@ -35,17 +36,17 @@ def run_script(
     threads: Sequence[int],
     environment: Mapping[str, str] | None = None,
 ) -> list[Run]:
-    """Runs `command FOLDER`.
+    """Runs `command FOLDER` and returns one result per artifact.
 
     Args:
-        command: the script; the folder with `jobs.json` is appended.
-        artifacts: to run.
-        pictures: for each artifact, [H, W, C] float32.
-        threads: numbers of threads to time.
-        environment: variables to set.
+        command: The script. The folder with `jobs.json` is appended.
+        artifacts: The artifacts to run.
+        pictures: The pictures of each artifact, [H, W, C] float32.
+        threads: The numbers of threads to time.
+        environment: Environment variables to set.
 
     Raises:
-        RuntimeError: the script failed; with the end of what it said.
+        RuntimeError: If the script failed. The message holds the end of its output.
     """
     with tempfile.TemporaryDirectory(prefix="kdae-") as name:
         folder = Path(name)

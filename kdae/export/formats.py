@@ -1,8 +1,9 @@
-"""Exporters: one folder per format, each taking a float32 model into another runtime.
+"""The export formats and what their exporters have in common.
 
-To add a format, write `kdae/export/NAME/exporter.py` with `REQUIRES` (modules, and what
-brings them), `export` and `run` (see `Exporter`), and add NAME to `FORMATS`.
-`kdae.export.parity` measures it, holds it to its bounds and reports.
+An exporter writes a float32 model for another runtime. To add one, write
+`kdae/export/NAME/exporter.py` with `REQUIRES` (the modules it needs and the command that
+installs each), `export` and `run` (see `Exporter`), and add NAME to `FORMATS`.
+`kdae.export.parity` compares its artifacts with Keras and refuses those that miss their bounds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 FORMATS = ("savedmodel", "tflite", "tfjs")
 
 MAX_PIXELS = 2**25
-"""Of the largest picture that a server decodes, by default."""
+"""The number of pixels of the largest picture that a server decodes, by default."""
 
 FLOAT32_BOUND = 1e-5
 """Largest difference from Keras of a float32 artifact, on the [0, 1] scale."""
@@ -35,14 +36,15 @@ THREADS = (1, 2)
 
 @dataclass(frozen=True)
 class Job:
-    """What an exporter is given.
+    """The arguments of an exporter.
 
     Attributes:
-        name: of the model, used in file names.
-        model: float32, [N, H, W, C] to the same shape; H and W multiples of `size_multiple`.
-        card: the model card.
-        folder: an empty folder to write into.
-        max_pixels: of a picture that a server decodes.
+        name: The name of the model, which is used in file names.
+        model: The model, from [N, H, W, C] float32 to the same shape. H and W are multiples of
+            `size_multiple` in the card.
+        card: The model card.
+        folder: An empty folder to write into.
+        max_pixels: The number of pixels of the largest picture that a server decodes.
     """
 
     name: str
@@ -54,11 +56,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What an artifact may lose against Keras; None: not bounded.
+    """By how much an artifact may differ from Keras. None means that there is no bound.
 
     Attributes:
-        difference: largest absolute difference of a value, on the [0, 1] scale.
-        psnr_loss: fall of the mean PSNR at sigma 25, in dB.
+        difference: The largest absolute difference of a value, on the [0, 1] scale.
+        psnr_loss: The loss of mean PSNR at sigma 25, in dB.
     """
 
     difference: float | None = None
@@ -67,16 +69,16 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One thing to deploy.
+    """An exported file or folder.
 
     Attributes:
-        variant: what it is called in the report.
-        path: a file or a folder.
-        bounds: see `Bounds`.
-        multiple: heights and widths must be multiples of it; 1: anything goes.
-        side: the one height and width of a fixed-size artifact.
-        clipped: whether the output is clipped to [0, 1].
-        signature: which way in is meant, where `path` has several.
+        variant: Its name in the report.
+        path: The file or folder.
+        bounds: By how much it may differ from Keras.
+        multiple: Heights and widths must be multiples of this number.
+        side: The height and width of an artifact of fixed size, else None.
+        clipped: Whether the output is clipped to [0, 1].
+        signature: The signature to run, if `path` has several.
     """
 
     variant: str
@@ -89,12 +91,13 @@ class Artifact:
 
 
 class Run(NamedTuple):
-    """What an artifact's own runtime made of some pictures.
+    """The results of an artifact in its own runtime.
 
     Attributes:
-        outputs: one [H, W, C] float32 for each input.
-        milliseconds: for the first input, by number of threads; the least of several runs.
-        runtime: name and version.
+        outputs: One [H, W, C] float32 per input.
+        milliseconds: The time of the first input by number of threads, the shortest of several
+            runs.
+        runtime: The name and version of the runtime.
     """
 
     outputs: list[np.ndarray]
@@ -103,7 +106,7 @@ class Run(NamedTuple):
 
 
 class NotRun(Exception):
-    """The runtime is not here; the message says what is missing and what brings it."""
+    """The runtime is not installed. The message says what is missing and how to install it."""
 
 
 class Exporter(Protocol):
@@ -120,19 +123,20 @@ class Exporter(Protocol):
         """Runs artifacts in their own runtime.
 
         Args:
-            artifacts: some of those that `export` gave.
-            pictures: for each artifact, [H, W, C] float32 in [0, 1], of sizes it takes.
+            artifacts: Some of the artifacts that `export` returned.
+            pictures: The pictures of each artifact, [H, W, C] float32 in [0, 1], of sizes that
+                it accepts.
 
         Raises:
-            NotRun: the runtime is not here.
+            NotRun: If the runtime is not installed.
         """
 
 
 def find_exporter(name: str) -> Exporter:
-    """Imports the exporter of a format, after a look for what it needs.
+    """Imports the exporter of a format, after checking that its modules are installed.
 
     Raises:
-        UserError: for an unknown format, or when an extra is not installed.
+        UserError: If the format is unknown, or an extra is not installed.
     """
     if name not in FORMATS:
         raise UserError(f"--format: expected one of {', '.join(FORMATS)}, got {name!r}")

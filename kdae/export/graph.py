@@ -14,25 +14,29 @@ def save_graph(model: keras.Model, signatures: Mapping[str, Any], folder: str | 
     """Writes a SavedModel.
 
     Args:
-        model: whose weights the signatures use.
-        signatures: functions with an input signature, by name.
-        folder: where to.
+        model: The model whose weights the signatures use.
+        signatures: Functions with an input signature, by name.
+        folder: The folder of the SavedModel.
     """
     module = tf.Module()
-    # Tracked as TensorFlow's variables: inside a Keras model they are found by
-    # `tf.saved_model.load`, but not by sessions (TF Serving) nor by the TFLite converter.
+    # The module tracks the variables of TensorFlow. Sessions (TF Serving) and the TFLite
+    # converter would not find them inside a Keras model; `tf.saved_model.load` would.
     module.weights = [variable.value for variable in model.variables]
     tf.saved_model.save(module, str(folder), signatures=dict(signatures))
 
 
 def reflected(length: tf.Tensor, multiple: int) -> tf.Tensor:
-    """Indices that continue an axis to a multiple by reflection, as `np.pad` does.
+    """Returns indices that pad an axis to a multiple by reflection, as `np.pad` does.
 
-    Unlike `tf.pad`, as far as need be: 3 pixels are continued 0 1 2 1 0 1 2 1.
+    Unlike `tf.pad` it can pad by more than the length of the axis: 3 pixels padded to 8 have
+    the indices 0 1 2 1 0 1 2 1.
 
     Args:
-        length: int32 [], of the axis.
-        multiple: of which the result has the next one.
+        length: The length of the axis, int32 [].
+        multiple: The axis is padded to the next multiple of this number.
+
+    Returns:
+        The indices, int32 [padded length].
     """
     period = tf.maximum(2 * length - 2, 1)
     place = tf.range(-(-length // multiple) * multiple) % period

@@ -1,8 +1,8 @@
-"""Holds every artifact against Keras, in the artifact's own runtime, and reports.
+"""Runs every artifact in its own runtime, compares it with Keras, and writes the report.
 
-Measured on noisy photographs: squares of 256x256 and cuts of an odd and of a tiny size,
-continued to what the artifact takes just as its user must. The reference is Keras on the
-same input.
+The inputs are noisy photographs of 256x256 pixels and two parts of one, of an odd and of a tiny
+size. They are padded by reflection to a size that the artifact accepts, as its user must do.
+The reference is the result of Keras on the same input.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ CUTS = ((201, 135), (7, 5))  # height and width
 def measure(
     exporter: Exporter, job: Job, artifacts: Sequence[Artifact], pictures: Sequence[Photograph]
 ) -> list[dict[str, Any]]:
-    """Runs the artifacts of one format.
+    """Runs the artifacts of one format and compares them with Keras.
 
     Args:
-        exporter: that wrote them.
-        job: what they were made from.
-        artifacts: to measure.
-        pictures: noisy and clean, from `examples`.
+        exporter: The exporter that wrote them.
+        job: The model that they were made from.
+        artifacts: The artifacts to measure.
+        pictures: Noisy and clean photographs, from `examples`.
 
     Returns:
-        For each artifact `file` (relative to the folder of all formats), `variant`, `bytes`,
-        `bounds`; `runtime`, `max_difference` from Keras on the [0, 1] scale, `psnr_keras`
-        and `psnr` in dB, `psnr_change`, `milliseconds` by number of threads; `failures`, a
-        list of bounds missed, in words. Where the runtime is not here, instead of what it
-        would have measured: `not_run`, the reason.
+        One row per artifact: `file` (relative to the folder of all formats), `variant`,
+        `bytes`, `bounds`, `runtime`, `max_difference` from Keras on the [0, 1] scale,
+        `psnr_keras` and `psnr` in dB, `psnr_change`, `milliseconds` by number of threads, and
+        `failures`, a list of sentences on missed bounds. If the runtime is not installed, the
+        row has `not_run`, the reason, instead of the measured figures.
     """
     noisy = [example.noisy for example in pictures]
     noisy += [noisy[0][:height, :width] for height, width in CUTS]
@@ -61,11 +61,11 @@ def measure(
 
 
 class Reference:
-    """Keras' answers, each calculated once.
+    """The results of Keras, each of which is calculated once.
 
     Args:
-        model: [N, H, W, C] float32 to the same shape.
-        multiple: what H and W of the model must be multiples of.
+        model: The model, from [N, H, W, C] float32 to the same shape.
+        multiple: The number that H and W must be multiples of.
     """
 
     def __init__(self, model: keras.Model, multiple: int) -> None:
@@ -73,7 +73,7 @@ class Reference:
         self.known: dict[tuple[tuple[int, ...], bytes], np.ndarray] = {}
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """The model's answer to [H, W, C] of any size, not clipped."""
+        """Returns the result of the model for [H, W, C] of any size, not clipped."""
         key = image.shape, image.tobytes()
         if key not in self.known:
             padded = _to_multiple(image, self.multiple)
@@ -83,12 +83,12 @@ class Reference:
 
 
 def continued(image: np.ndarray, artifact: Artifact) -> np.ndarray:
-    """A picture as an artifact takes it: continued by reflection at the right and below."""
+    """Pads a picture by reflection, right and below, to a size that an artifact accepts."""
     return _to_multiple(image, artifact.side or artifact.multiple)
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The report for people: one line for each artifact, and what was missed or not run."""
+    """Formats the rows as a table, followed by the missed bounds and what was not run."""
     head = (
         "file (variant)",
         "kB",
@@ -125,7 +125,7 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def report(
     job: Job, pictures: Sequence[Photograph], rows: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What `export-report.json` says."""
+    """Returns the content of `export-report.json`; see `measure` for the arguments."""
     return {
         "model": job.name,
         "photographs": [example.name for example in pictures],
@@ -172,7 +172,7 @@ def _compare(
     )
     failures = []
     bounds = artifact.bounds
-    # `not <=`, so that NaN fails.
+    # With `not <=` a difference of NaN fails.
     if bounds.difference is not None and not difference <= bounds.difference:
         failures.append(
             f"differs from Keras by {difference:.2e}, allowed are {bounds.difference:.1e}"

@@ -1,4 +1,4 @@
-"""Exports one model into a folder, whole and within its bounds or not at all."""
+"""Exports a model into a folder, which appears only if every artifact is within its bounds."""
 
 from __future__ import annotations
 
@@ -27,22 +27,25 @@ def export_model(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> dict[str, Any]:
-    """Exports one model into `out`, which appears complete and within its bounds or not at all.
+    """Exports a model and compares every artifact with Keras.
+
+    The folder `out` appears when everything is written and within its bounds. Otherwise nothing
+    is left.
 
     Args:
-        name: used in file names.
-        model: a denoiser; if it calculates in half precision it is rebuilt in float32.
-        card: the model card.
-        formats: some of `kdae.export.FORMATS`.
-        out: a folder that does not exist or is empty.
-        max_pixels: of a picture that a server decodes.
+        name: The name of the model, which is used in file names.
+        model: A denoiser. If it calculates in half precision, it is rebuilt in float32.
+        card: The model card.
+        formats: Some of `kdae.export.FORMATS`.
+        out: A folder that does not exist or is empty.
+        max_pixels: The number of pixels of the largest picture that a server decodes.
 
     Returns:
-        What `export-report.json` says; see `kdae.export.parity`.
+        The content of `export-report.json`, see `kdae.export.parity`.
 
     Raises:
-        UserError: `out` is taken or cannot be written, an extra is not installed, or an
-            artifact misses its bounds.
+        UserError: If `out` holds something or cannot be written, an extra is not installed, or
+            an artifact misses its bounds.
     """
     exporters = {name: find_exporter(name) for name in formats}
     check_free(out)
@@ -77,10 +80,10 @@ def export_model(
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The same network with the same weights, calculating in float32.
+    """Returns the same network with the same weights that calculates in float32.
 
-    TFLite and TF.js do not take half-precision graphs. A model trained in mixed precision
-    keeps its weights in float32, so nothing is lost.
+    TFLite and TF.js do not accept half-precision graphs. A model that was trained in mixed
+    precision has its weights in float32, so nothing is lost.
     """
     if all(layer.compute_dtype == "float32" for layer in model.layers):
         return model
@@ -94,10 +97,10 @@ def in_float32(model: keras.Model) -> keras.Model:
 
 
 def check_free(out: Path) -> None:
-    """Finds out whether a folder can be made, before minutes of work.
+    """Makes sure, before minutes of work, that a folder can be made.
 
     Raises:
-        UserError: it exists and is not an empty folder.
+        UserError: If it exists and is not an empty folder.
     """
     try:
         if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):

@@ -18,7 +18,7 @@ from kdae.images.files import (
 from kdae.images.metadata import Metadata
 from kdae.images.pages import Pages, in_kind, open_pages, pictures_of, write_pages
 from kdae.images.pixels import Picture, from_float, to_channels, to_float
-from kdae.images.tiles import Span, spans
+from kdae.images.tiles import Span, grid, spans
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -33,6 +33,7 @@ __all__ = [
     "decode",
     "encode",
     "from_float",
+    "grid",
     "in_kind",
     "list_images",
     "losses",

@@ -95,8 +95,7 @@ def decode16(data: bytes) -> np.ndarray:
 
 def encode16(samples: np.ndarray) -> bytes:
     """Encodes uint16 `[H, W, C]`, C = 1 to 4 as for `decode16`, as a PNG file."""
-    data: bytes = imagecodecs.png_encode(np.ascontiguousarray(samples), level=_LEVEL)
-    return data
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level=_LEVEL))
 
 
 def frame_times(data: bytes) -> tuple[int, bool, list[tuple[int, int]]]:

@@ -1,9 +1,12 @@
-"""The lecture, made runnable: every claim about learned representations, measured.
+"""Measures the claims of a lecture on learned image representations: `python -m kdae.lecture`.
 
-kdae comes from a lecture on learned image representations. Each of its claims is one file
-in `claims`, which measures it on photographs; `python -m kdae.lecture` writes what came out
-as a page. A claim's file has `TITLE`, `CLAIM` (the lecture's words), `READ` (the code it is
-about) and `run(lab) -> Outcome`; to add one, write the file and add its name below.
+kdae grew out of that lecture. Each claim is one file in `claims`, which tests it in a small
+experiment on photographs. The command runs the experiments and writes one page with the
+results.
+
+A claim's file has `TITLE`, `CLAIM` (the words of the lecture), `READ` (paths of the code that
+the claim is about) and `run(lab) -> Outcome`. To add a claim, write the file and add its name
+to `CLAIMS`.
 """
 
 CLAIMS = (

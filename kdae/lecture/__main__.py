@@ -1,4 +1,4 @@
-"""Runs the claims: `python -m kdae.lecture [CLAIM ...] [--out DIR] [--quick]`."""
+"""Measures claims: `python -m kdae.lecture [CLAIM ...] [--out DIR] [--quick]`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kdae.lecture import CLAIMS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; see `--help`."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(prog="python -m kdae.lecture", description=__doc__)
     listed = ", ".join(f"{i} {name}" for i, name in enumerate(CLAIMS, 1))
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"default: all ({listed})")
     parser.add_argument("--out", type=Path, help="default: runs/lecture, or runs/lecture-quick")
-    parser.add_argument("--quick", action="store_true", help="only see that everything runs")
+    parser.add_argument("--quick", action="store_true", help="only check that everything runs")
     args = parser.parse_args(argv)
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
     from kdae.lecture.run import lecture
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     out = args.out or Path("runs") / ("lecture-quick" if args.quick else "lecture")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     entries = lecture(names, out, args.quick)
-    failed = sum(not check.holds for entry in entries for check in entry.outcome.checks)
+    failed = sum(entry.outcome.failed for entry in entries)
     total = sum(len(entry.outcome.checks) for entry in entries)
     print(f"{out / 'report.html'}: {total - failed} of {total} statements hold")
     return 0

@@ -1,4 +1,4 @@
-"""The figures of the lecture's page, as HTML: plots, pictures and tables."""
+"""Makes the plots, pictures and tables of the lecture's page, as HTML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from PIL import Image
 
 from kdae.images import from_float
 
-# Drawn in this colour, then replaced by the page's own: plots are read in light and dark.
+# Plots are drawn in this colour, which is then replaced by the text colour of the page, so that
+# they can be read on a light and on a dark background.
 _INK = "#010203"
 _STYLE: Any = {
     "svg.fonttype": "none", "font.size": 10.5, "axes.spines.top": False,
@@ -27,21 +28,28 @@ _STYLE: Any = {
     "axes.facecolor": "none", "text.color": _INK, "axes.labelcolor": _INK,
     "axes.edgecolor": _INK, "xtick.color": _INK, "ytick.color": _INK,
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"],
-    # Mid-tones, legible on white and on black, told apart by the colour-blind.
+    # Mid-tones can be read on white and on black. Colour-blind readers can tell these apart.
     "axes.prop_cycle": plt.cycler(
         color=["#1f83c9", "#e0701a", "#2a9d5c", "#b0579f", "#8a8f98", "#c9a227"],
         marker=["o", "s", "^", "D", "v", "P"],
     ),
     "lines.markersize": 4.5,
 }  # fmt: skip
-_DOTS = 30  # points of a line, at most, that are marked
+_DOTS = 30  # a line with more points has no markers
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-_SMALL = 64  # pixels: pictures up to here are enlarged without smoothing, and kept exactly
+_SMALL = 64  # pixels; pictures up to this size are stored as PNG and enlarged without smoothing
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One figure of the page: a title, a sentence on what to see, and its HTML."""
+    """A plot, a row of pictures or a table on the page.
+
+    Attributes:
+        title: The heading.
+        caption: A sentence on what to see.
+        body: The HTML.
+        wide: Whether it takes the whole width of the page.
+    """
 
     title: str
     caption: str
@@ -50,7 +58,13 @@ class Exhibit:
 
 
 def canvas(width: float = 5.2, height: float = 3.5, **labels: Any) -> Any:
-    """Axes to draw on, with `xlabel`, `ylabel`, `xscale`, ... set; then call `plot`."""
+    """Returns Matplotlib axes to draw on; `plot` then makes an exhibit of them.
+
+    Args:
+        width: The width in inches.
+        height: The height in inches.
+        labels: Properties of the axes: `xlabel`, `ylabel`, `xscale` and so on.
+    """
     with plt.rc_context(_STYLE):
         _, axes = plt.subplots(figsize=(width, height), layout="constrained")
         axes.grid(color=_INK, alpha=0.15)
@@ -59,10 +73,17 @@ def canvas(width: float = 5.2, height: float = 3.5, **labels: Any) -> Any:
 
 
 def plot(axes: Any, title: str, caption: str, **legend: Any) -> Exhibit:
-    """The figure of `axes` as an exhibit, with options for its legend; it is closed."""
+    """Returns the plot on `axes` as an exhibit (SVG) and closes its figure.
+
+    Args:
+        axes: From `canvas`.
+        title: The heading.
+        caption: A sentence on what to see.
+        legend: Options of the legend, which is shown if anything on the axes has a label.
+    """
     buffer = io.StringIO()
     with plt.rc_context({**_STYLE, "svg.hashsalt": title}):
-        for text in axes.texts:  # made by claims, outside of the style
+        for text in axes.texts:  # claims add text outside of the style
             text.set_color(_INK)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(**legend)
@@ -80,13 +101,13 @@ def curves(
     lines: Mapping[str, tuple[Any, Any]],
     **labels: Any,
 ) -> Exhibit:
-    """A plot of lines; of several seeds the mean, and the range as a band.
+    """Plots lines. With several seeds a line is their mean, and a band shows their range.
 
     Args:
-        title: of the plot.
-        caption: what to see.
-        lines: name -> (x, y); y [n] or [seeds, n].
-        labels: `xlabel` and `ylabel` with units, scales.
+        title: The heading.
+        caption: A sentence on what to see.
+        lines: A dict from name to (x, y). x has the shape [n], y the shape [n] or [seeds, n].
+        labels: Properties of the axes: `xlabel` and `ylabel` with units, `xscale`, `yscale`.
     """
     axes = canvas(**labels)
     if labels.get("xscale") == "log":
@@ -106,13 +127,14 @@ def curves(
 def pictures(
     title: str, caption: str, shown: Sequence[tuple[str, Any]], size: int = 128
 ) -> Exhibit:
-    """Pictures side by side.
+    """Shows pictures side by side.
 
     Args:
-        title: of the whole.
-        caption: what to see.
-        shown: (label, [H, W], [H, W, 1] or [H, W, 3] in [0, 1]) each.
-        size: width of one on the page, in CSS pixels.
+        title: The heading.
+        caption: A sentence on what to see.
+        shown: The label of each picture and its values in [0, 1], of the shape [H, W],
+            [H, W, 1] or [H, W, 3].
+        size: The width of one picture on the page, in CSS pixels.
     """
     cells = []
     for label, image in shown:
@@ -137,7 +159,14 @@ def pictures(
 def table(
     title: str, caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> Exhibit:
-    """A table; floats are shown with two digits after the point."""
+    """Shows a table. Floats are written with two digits after the point.
+
+    Args:
+        title: The heading.
+        caption: A sentence on what to see.
+        head: The heading of each column.
+        rows: The cells of each row. The first cell names the row.
+    """
 
     def cell(value: Any) -> str:
         return f"{value:.2f}" if isinstance(value, float) else html.escape(str(value))
@@ -151,7 +180,13 @@ def table(
 
 
 def mean_range(values: Any, digits: int = 2, unit: str = "") -> str:
-    """The mean of the seeds' figures, and their range: `29.10 dB (29.02 to 29.21)`."""
+    """Returns the mean and the range of figures as text: `29.10 dB (29.02 to 29.21)`.
+
+    Args:
+        values: One figure per seed.
+        digits: The number of digits after the point.
+        unit: The unit, which follows the mean.
+    """
     values = np.asarray(values, float)
     unit = f" {unit}" if unit else ""
     text = f"{values.mean():.{digits}f}{unit}"

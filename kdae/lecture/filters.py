@@ -1,23 +1,23 @@
-"""A bank of hand-made filters, its responses, and the picture recovered from them.
+"""A bank of hand-made filters, its responses, and ways to recover a picture from them.
 
-Convolutions here are circular, so that by the convolution theorem each is a product in the
-Fourier domain, and least squares over all pictures has a solution per frequency.
+The convolutions are circular. By the convolution theorem each is then a product in the Fourier
+domain, and a least squares problem over all pictures is solved for each frequency by itself.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-SIZE = 15  # pixels, of a filter
-_ANGLES = (0, 4, 2, 6, 1, 5, 3, 7)  # eighths of a half turn, coarse to fine
+SIZE = 15  # side of a filter in pixels
+_ANGLES = (0, 4, 2, 6, 1, 5, 3, 7)  # in eighths of a half turn, coarse to fine
 
 
 def bank() -> list[tuple[str, np.ndarray]]:
-    """36 filters of unit norm, in the order in which they are worth most.
+    """Returns 36 filters of unit norm, the most useful first.
 
     Returns:
-        (name, float64 [SIZE, SIZE]) each: a bright spot, spots on a dark ring, oriented edges
-        and bars of two widths.
+        The name of each filter and its float64 values [SIZE, SIZE]: a bright spot, spots on a
+        dark ring, oriented edges and bars of two widths.
     """
     half = SIZE // 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(float)
@@ -45,40 +45,56 @@ class Bank:
     """The first `count` filters of `bank`, for square pictures of one size.
 
     Args:
-        count: of filters.
-        side: of the pictures in pixels.
+        count: The number of filters.
+        side: The height and width of the pictures in pixels.
     """
 
     def __init__(self, count: int, side: int) -> None:
         self.count, self.side = count, side
         padded = np.zeros((count, side, side))
         for place, (_, kernel) in enumerate(bank()[:count]):
-            # A neuron's filter lies as it is over the picture: correlation, not convolution.
+            # A neuron correlates its filter with the picture, so the filter is not mirrored as
+            # in a convolution.
             padded[place, :SIZE, :SIZE] = kernel[::-1, ::-1]
         padded = np.roll(padded, (-(SIZE // 2), -(SIZE // 2)), (1, 2))
         self.spectra = np.fft.rfft2(padded)
         self.power = (np.abs(self.spectra) ** 2).sum(axis=0)
 
     def respond(self, image: np.ndarray) -> np.ndarray:
-        """Linear responses [count, side, side] to a picture [side, side]."""
+        """Returns the linear responses [count, side, side] to a picture [side, side]."""
         return np.fft.irfft2(self.spectra * np.fft.rfft2(image), s=(self.side, self.side))
 
     def recover(self, responses: np.ndarray, floor: float = 1e-3) -> np.ndarray:
-        """The picture whose linear responses are closest to those given.
+        """Returns the picture whose linear responses are closest to those given.
 
-        Least squares, solved for each frequency: sum conj(F_k) R_k / (sum |F_k|^2 + floor).
-        The floor keeps frequencies that no filter sees from being blown up.
+        The least squares solution at each frequency is sum conj(F_k) R_k / (sum |F_k|^2 +
+        floor).
+
+        Args:
+            responses: [count, side, side].
+            floor: A small number that keeps frequencies which no filter sees from being
+                amplified.
+
+        Returns:
+            The picture, [side, side].
         """
         spectrum = (np.conj(self.spectra) * np.fft.rfft2(responses)).sum(axis=0)
         return np.fft.irfft2(spectrum / (self.power + floor), s=(self.side, self.side))
 
     def recover_rectified(self, rectified: np.ndarray, rounds: int) -> np.ndarray:
-        """The picture whose ReLU responses are closest to those given.
+        """Returns the picture whose ReLU responses are closest to those given.
 
-        Where a neuron was active its response is known; where it was silent, the response is
-        known to be at most 0. Both are convex: each round takes the present picture's
-        responses, puts right those that contradict, and recovers the picture by least
-        squares (with Nesterov's momentum).
+        Where a neuron was active, its linear response is known. Where it was silent, its linear
+        response is known to be at most 0. Both conditions are convex. Each round computes the
+        responses of the current picture, corrects those that contradict the conditions, and
+        recovers the picture by least squares, with Nesterov's momentum.
+
+        Args:
+            rectified: ReLU outputs, [count, side, side].
+            rounds: The number of rounds.
+
+        Returns:
+            The picture, [side, side].
         """
         active = rectified > 0
         image = ahead = self.recover(rectified)
@@ -91,10 +107,18 @@ class Bank:
         return image
 
     def recover_trusting(self, responses: np.ndarray, rounds: int) -> np.ndarray:
-        """The picture that agrees with most responses: those far from it are set aside.
+        """Returns the picture that agrees with most of the linear responses.
 
-        Each round replaces what is further than three (robust) standard deviations from the
-        present picture's responses by those.
+        Each round compares the given responses with those of the current picture and replaces
+        the ones that differ by more than three standard deviations, which are estimated from
+        the median.
+
+        Args:
+            responses: [count, side, side], some of them wrong.
+            rounds: The number of rounds.
+
+        Returns:
+            The picture, [side, side].
         """
         image = self.recover(responses)
         for _ in range(rounds):
@@ -106,6 +130,6 @@ class Bank:
 
 
 def level(image: np.ndarray, reference: np.ndarray) -> float:
-    """PSNR in dB of [H, W] pictures clipped to [0, 1], at most 100."""
+    """Returns the PSNR in dB, at most 100, of [H, W] pictures that are clipped to [0, 1]."""
     error = np.mean((np.clip(image, 0, 1) - np.clip(reference, 0, 1)) ** 2)
     return float(-10 * np.log10(max(error, 1e-10)))

@@ -1,4 +1,4 @@
-"""What the claims share: photographs, small nets trained on them, and their figures."""
+"""What the claims share: photographs, small networks trained on them, and measurements."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from kdae.engine import Denoiser, load
 from kdae.evaluate import evaluate
 from kdae.evaluate.measure import noisy_examples
 from kdae.images import to_float
+from kdae.model import load_model
 from kdae.train import train
 from kdae.train.config import config_from_dict
 from kdae.train.folder import CONFIG, HISTORY
 from kdae.train.loop import Diverged
 
-Settings = Mapping[str, Mapping[str, Any]]
+Overrides = Mapping[str, Mapping[str, Any]]
+"""Settings of a config that differ from the defaults, by section."""
 
-# A net that learns most of what it can in a quarter of a minute. Its filters see brightness, as
-# those of textbooks do.
-NET: Settings = {
+# This network learns most of what it can in a quarter of a minute. Its filters see brightness,
+# as those of textbooks do.
+NET: Overrides = {
     "noise": {"kind": {"gaussian": {"sigma": 25}}, "quantize": 0.0},
     "model": {"family": "skip", "widths": [16, 32], "blocks": [1, 1], "bias": False,
               "zero_mean": False},
@@ -40,7 +42,7 @@ NET: Settings = {
     },
     "validation": {"patch": 128, "limit": 10},
 }  # fmt: skip
-QUICK: Settings = {
+QUICK: Overrides = {
     "train": {"steps": 12, "batch": 2, "patch": 32, "warmup": 2, "validate_every": 6,
               "checkpoint_every": 12},
     "validation": {"patch": 32, "limit": 2},
@@ -48,13 +50,13 @@ QUICK: Settings = {
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished training run.
+class Trained:
+    """A network whose training has ended.
 
     Attributes:
-        folder: see `kdae.train.folder`.
-        watched: what `watch` returned at each validation, and the `step`.
-        diverged: how the run ended, when its loss was no longer a number.
+        folder: The run folder, see `kdae.train.folder`.
+        watched: The figures that `watch` returned at each validation, with the `step`.
+        diverged: The error message if the loss was no longer a number, else empty.
     """
 
     folder: Path
@@ -63,26 +65,26 @@ class Run:
 
     @functools.cached_property
     def denoiser(self) -> Denoiser:
-        """Ready for pictures."""
+        """The network with its model card, ready to denoise pictures."""
         return load(self.folder)
 
-    @property
+    @functools.cached_property
     def model(self) -> keras.Model:
         """The network."""
-        return self.denoiser.model
+        return load_model(self.folder)[0]
 
     def history(self, column: str) -> list[float]:
-        """A column of `history.csv`."""
+        """Returns a column of `history.csv`."""
         with open(self.folder / HISTORY, newline="", encoding="utf-8") as file:
             return [float(row[column]) for row in csv.DictReader(file)]
 
 
 class Lab:
-    """Where the claims are measured.
+    """Trains the networks of the claims and measures them.
 
     Args:
-        out: the folder of the report; runs are kept in it, and used again.
-        quick: cut everything to seconds.
+        out: The folder of the report. Training runs are kept in it and used again.
+        quick: Whether to cut every experiment to seconds.
     """
 
     def __init__(self, out: Path, quick: bool) -> None:
@@ -90,11 +92,11 @@ class Lab:
         self.seeds = (0,) if quick else (0, 1, 2)
 
     def pick(self, full: Any, quick: Any) -> Any:
-        """One of two settings."""
+        """Returns `quick` in a quick lecture, else `full`."""
         return quick if self.quick else full
 
-    def settings(self, *changes: Settings, seed: int = 0) -> dict[str, dict[str, Any]]:
-        """`NET` with changes; in a quick lecture `QUICK` has the last word."""
+    def settings(self, *changes: Overrides, seed: int = 0) -> dict[str, dict[str, Any]]:
+        """Returns `NET` with changes. In a quick lecture `QUICK` overrides all of them."""
         merged: dict[str, dict[str, Any]] = {"data": {"limit": self.pick(None, 12)}}
         for layer in (NET, *changes, {"train": {"seed": seed}}, self.pick({}, QUICK)):
             for section, values in layer.items():
@@ -102,22 +104,22 @@ class Lab:
         return merged
 
     def folder(self, *parts: object) -> Path:
-        """Where the runs of these settings are kept: others have another folder."""
+        """Returns the folder of the run with these settings; others have another folder."""
         text = json.dumps(parts, sort_keys=True)
         return self.out / "runs" / hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def train(
         self,
-        *changes: Settings,
+        *changes: Overrides,
         seed: int,
         watch: Callable[[keras.Model], dict[str, float]] | None = None,
-    ) -> Run:
-        """Trains `NET` with changes, unless this very run is there already.
+    ) -> Trained:
+        """Trains `NET` with changes, unless this run has been finished before.
 
         Args:
-            changes: sections of a config, the later ones over the earlier.
-            seed: of the run.
-            watch: measures the averaged model at each validation.
+            changes: Sections of a config. Later ones override earlier ones.
+            seed: The seed of the run.
+            watch: A function that measures the averaged model, called at each validation.
         """
         settings = self.settings(*changes, seed=seed)
         config = config_from_dict(settings)
@@ -136,19 +138,25 @@ class Lab:
         if not ended.is_file():
             resume = (folder / CONFIG).is_file()
             try:
-                # What a run says of itself would bury the lecture's own lines.
+                # The lines that training prints would bury those of the lecture.
                 with contextlib.redirect_stdout(io.StringIO()):
                     train(config, folder, resume=resume, on_validation=note)
             except Diverged as error:
                 ended.write_text(str(error), encoding="utf-8")
         diverged = ended.read_text(encoding="utf-8") if ended.is_file() else ""
-        return Run(folder, list(rows.values()), diverged)
+        return Trained(folder, list(rows.values()), diverged)
 
     @functools.cache  # noqa: B019  (a lab lives as long as the process)
     def photos(self, count: int, split: str = "validation", channels: int = 1) -> list[Any]:
-        """Photographs as float32 [256, 256, channels] in [0, 1], spread over the split.
+        """Returns photographs as float32 [256, 256, channels] in [0, 1].
 
-        The test split is left to claim 12.
+        Args:
+            count: How many at most. They are spread evenly over the split.
+            split: "train" or "validation".
+            channels: 1 (grey) or 3 (RGB).
+
+        Raises:
+            ValueError: If the split is "test", which only claim 12 may use.
         """
         if split == "test":
             raise ValueError("split: the test pictures are for kdae.tune alone")
@@ -163,7 +171,17 @@ class Lab:
         count: int = 12,
         side: int = 256,
     ) -> dict[str, Any]:
-        """`kdae.evaluate.evaluate` on held-out photographs cut to `side` pixels."""
+        """Measures a denoiser on held-out photographs.
+
+        Args:
+            denoise: A function from [H, W, 1] float32 to the same shape.
+            noise: The spec of the noise, see `kdae.noise`.
+            count: The number of photographs.
+            side: The height and width to which they are cut, in pixels.
+
+        Returns:
+            The result of `kdae.evaluate.evaluate`.
+        """
         count, side = self.pick((count, side), (2, 32))
         clean = [np.rint(p[:side, :side] * 255).astype(np.uint8) for p in self.photos(count)]
         return evaluate(denoise, noisy_examples(clean, noise), KDAE_PHOTOS, str(noise))

@@ -1,6 +1,7 @@
-"""What the representation of a net is worth to other tasks: linear probes on a frozen encoder.
+"""Measures how useful the representation of a network is to other tasks.
 
-Shared by the claims on transfer and on cheating. The nets are `plain`, with nothing around
+A linear model (a probe) is trained on the outputs of the frozen encoder. The claims `transfer`
+and `cheating` share this module. The networks are of the family `plain`: everything passes
 their overcomplete representation.
 """
 
@@ -17,29 +18,32 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from kdae.lecture.lab import Lab, Settings
+from kdae.lecture.lab import Lab, Overrides
 from kdae.model import build_denoiser, encoder
 from kdae.train.config import config_from_dict
 
-PLAIN: Settings = {
+PLAIN: Overrides = {
     "model": {"family": "plain", "widths": [32, 64], "blocks": [1, 1]},
     "loss": {"l1": 1.0, "l2": 0.0},
 }
-COPYING: Settings = {**PLAIN, "noise": {"kind": "identity", "quantize": 0.0}}
+COPYING: Overrides = {**PLAIN, "noise": {"kind": "identity", "quantize": 0.0}}
 KINDS = ("denoising", "copying", "untrained")
 TASKS = ("digits", "textures", "edges", "corners")
 SIGMA = 25 / 255
-_PATCH = 32  # pixels, of a texture
-# Photographs of one texture: bark, brush, bushes, plaster, rocks, scree, a dandelion.
+_PATCH = 32  # side of a texture patch in pixels
+# Photographs that each show one texture: bark, brush, bushes, plaster, rocks, scree, a
+# dandelion.
 _TEXTURES = (4, 7, 11, 12, 15, 16, 19)
-_SEEN, _CELL = 20, 4  # pixels: what a unit of the last scale sees, and how far they are apart
+# Side of the square that a unit of the last scale sees, and the distance of two units, in
+# pixels.
+_SEEN, _CELL = 20, 4
 
 Features = Callable[[np.ndarray], list[np.ndarray]]
-"""[N, H, W] pictures to a list of [N, h, w, c] representations."""
+"""Turns pictures [N, H, W] into a list of representations [N, h, w, c], one per scale."""
 
 
 def net(lab: Lab, kind: str, seed: int) -> keras.Model:
-    """A net of one of `KINDS`."""
+    """Returns a network of one of `KINDS`, trained if it is not the untrained one."""
     if kind == "untrained":
         config = config_from_dict(lab.settings(PLAIN, seed=seed))
         return build_denoiser(config.model, 1, seed=seed)
@@ -47,7 +51,7 @@ def net(lab: Lab, kind: str, seed: int) -> keras.Model:
 
 
 def representation(model: keras.Model) -> Features:
-    """The frozen encoder of a net as a function."""
+    """Returns the frozen encoder of a network as a function."""
     frozen = encoder(model)
 
     def features(images: np.ndarray) -> list[np.ndarray]:
@@ -58,12 +62,16 @@ def representation(model: keras.Model) -> Features:
 
 
 def probe_all(lab: Lab, features: Features | None, seed: int) -> dict[str, float]:
-    """The figure of each of `TASKS` (see the functions below).
+    """Measures a representation on each of `TASKS`.
 
     Args:
-        lab: photographs.
-        features: the representation; None: raw pixels.
-        seed: of the choice of examples.
+        lab: The source of the photographs.
+        features: The representation. None means raw pixels.
+        seed: The seed for the choice of examples.
+
+    Returns:
+        By name of the task: the accuracy in % on digits and textures, the area under the ROC
+        curve in % on edges and corners.
     """
     rng = np.random.default_rng(seed)
     edges, corners = _places(lab, features, rng)
@@ -76,7 +84,7 @@ def probe_all(lab: Lab, features: Features | None, seed: int) -> dict[str, float
 
 
 def _digits(lab: Lab, features: Features | None, rng: np.random.Generator) -> float:
-    """Accuracy in % on handwritten digits (scikit-learn's, 8x8) from 10 examples of each."""
+    """Returns the accuracy in % on the 8x8 digits of scikit-learn, from 10 examples of each."""
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, 8, 8).astype(np.float32) / 16
     order = rng.permutation(len(images))
@@ -92,9 +100,9 @@ def _digits(lab: Lab, features: Features | None, rng: np.random.Generator) -> fl
 
 
 def _textures(lab: Lab, features: Features | None, rng: np.random.Generator) -> float:
-    """Accuracy in % at telling from which of 7 photographs a noisy patch is cut.
+    """Returns the accuracy in % at telling from which of 7 photographs a noisy patch is cut.
 
-    Trained on patches of the left half of each, tested on the right half.
+    The probe is trained on patches of the left halves and tested on the right halves.
     """
     everything = lab.photos(21)
     photos = [everything[place] for place in _TEXTURES]
@@ -121,10 +129,14 @@ def _textures(lab: Lab, features: Features | None, rng: np.random.Generator) -> 
 def _places(
     lab: Lab, features: Features | None, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """ROC AUC in % at finding edges and corners of clean photographs in noisy ones.
+    """Returns how well edges and corners of clean photographs are found in noisy ones.
 
-    Edges are Canny's, corners the peaks of Harris's measure; per 4x4 pixels, by linear
-    regression on the responses there, or on the 20x20 noisy pixels that they see.
+    The true edges are those of Canny's detector in the clean photograph, the true corners the
+    peaks of Harris's measure. For each cell of 4x4 pixels, linear regression predicts whether
+    it holds one, from the representation there or from the 20x20 noisy pixels that it sees.
+
+    Returns:
+        The area under the ROC curve in %, for edges and for corners.
     """
     photos = np.stack([p[..., 0] for p in lab.photos(lab.pick(12, 4))])
     noisy = (photos + rng.normal(0, SIGMA, photos.shape)).astype(np.float32)
@@ -132,7 +144,7 @@ def _places(
     for photo in photos:
         peaks = np.zeros(photo.shape, bool)
         peaks[tuple(corner_peaks(corner_harris(photo), 3, threshold_rel=0.02).T)] = True
-        targets.append(np.stack([_blocks(canny(photo, sigma=1.5)), _blocks(peaks)], axis=-1))
+        targets.append(np.stack([_cells(canny(photo, sigma=1.5)), _cells(peaks)], axis=-1))
     truth = np.stack(targets)
     if features is None:
         margin = (_SEEN - _CELL) // 2
@@ -158,7 +170,7 @@ def _places(
 
 
 def _accuracy(vectors: np.ndarray, labels: np.ndarray, count: int) -> float:
-    """Of a linear classifier trained on the first `count` vectors, in % on the others."""
+    """Trains a linear classifier on the first `count` vectors; returns its % on the others."""
     scaler = StandardScaler().fit(vectors[:count])
     vectors = scaler.transform(vectors)
     linear = RidgeClassifierCV(np.logspace(-1, 5, 13)).fit(vectors[:count], labels[:count])
@@ -166,13 +178,13 @@ def _accuracy(vectors: np.ndarray, labels: np.ndarray, count: int) -> float:
 
 
 def _pooled(part: np.ndarray, cells: int) -> np.ndarray:
-    """[N, h, w, c] averaged over a grid of cells, as vectors."""
+    """Averages [N, h, w, c] over a grid of `cells` x `cells` and returns vectors [N, ...]."""
     n, h, w, c = part.shape
     grid = part.reshape(n, cells, h // cells, cells, w // cells, c).mean(axis=(2, 4))
     return np.asarray(grid.reshape(n, -1))
 
 
-def _blocks(mask: np.ndarray) -> np.ndarray:
-    """Whether there is one in each cell."""
+def _cells(mask: np.ndarray) -> np.ndarray:
+    """Tells for each cell of 4x4 pixels whether the mask is set anywhere in it."""
     h, w = (side // _CELL for side in mask.shape)
     return np.asarray(mask.reshape(h, _CELL, w, _CELL).any(axis=(1, 3)))

@@ -1,14 +1,14 @@
-"""What a claim shows, and the page of all of them: one HTML file that needs nothing else."""
+"""The results of the claims, and the page that shows them: a single HTML file."""
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+import jinja2
 import numpy as np
 
 from kdae.lecture.exhibits import Exhibit
@@ -16,7 +16,12 @@ from kdae.lecture.exhibits import Exhibit
 
 @dataclass(frozen=True)
 class Check:
-    """A statement of the lecture, with the figures that speak for or against it."""
+    """A statement of the lecture that was tested.
+
+    Attributes:
+        text: The statement, with the measured numbers.
+        holds: Whether the numbers confirm it.
+    """
 
     text: str
     holds: bool
@@ -24,13 +29,13 @@ class Check:
 
 @dataclass
 class Outcome:
-    """What a claim's experiment gave.
+    """The result of a claim's experiment.
 
     Attributes:
-        see: one sentence on what to see.
-        checks: what was tested, and whether it holds.
-        exhibits: plots, pictures and tables.
-        numbers: all figures, for the JSON.
+        see: One sentence that says what to look at in the exhibits.
+        checks: The statements that were tested.
+        exhibits: Plots, pictures and tables.
+        numbers: All figures, for the JSON file. May hold NumPy arrays and scalars.
     """
 
     see: str
@@ -42,10 +47,26 @@ class Outcome:
         """Adds a statement and whether it holds."""
         self.checks.append(Check(text, bool(holds)))
 
+    @property
+    def failed(self) -> int:
+        """The number of statements that do not hold."""
+        return sum(not check.holds for check in self.checks)
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A claim on the page."""
+    """A claim on the page.
+
+    Attributes:
+        number: The place of the claim in the lecture, from 1.
+        name: The name of the claim, as in `kdae.lecture.CLAIMS`.
+        title: The heading.
+        claim: The words of the lecture.
+        read: Paths of the code that the claim is about.
+        command: The command that measures the claim.
+        seconds: The time that the experiment took, by the clock.
+        outcome: The result.
+    """
 
     number: int
     name: str
@@ -58,30 +79,22 @@ class Entry:
 
 
 def as_html(entries: Sequence[Entry], about: str, quick: bool) -> str:
-    """The page."""
+    """Returns the page as HTML.
+
+    Args:
+        entries: The claims, in the order of the page.
+        about: A sentence on how they were measured.
+        quick: Whether the experiments were cut to seconds. The page then warns of its figures.
+    """
     template = (resources.files("kdae.lecture") / "page.html").read_text(encoding="utf-8")
-    warning = (
-        '<p class="warning">Made with <code>--quick</code>: every experiment was cut to '
-        "seconds to see that it runs. Its figures and verdicts mean nothing.</p>"
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    contents = "".join(
-        f'<li value="{e.number}"><a href="#{e.name}">{html.escape(e.title)}</a> '
-        f"{_verdict(e.outcome)}</li>"
-        for e in entries
-    )
-    parts = {
-        "ABOUT": html.escape(about),
-        "WARNING": warning if quick else "",
-        "CONTENTS": contents,
-        "CLAIMS": "".join(_section(entry) for entry in entries),
-    }
-    for key, value in parts.items():
-        template = template.replace(f"<!--{key}-->", value)
-    return template
+    return environment.from_string(template).render(entries=entries, about=about, quick=quick)
 
 
 def as_json(entries: Sequence[Entry], about: str, quick: bool) -> str:
-    """All figures and verdicts."""
+    """Returns all figures and verdicts as JSON; see `as_html` for the arguments."""
     claims = [
         {
             "number": e.number,
@@ -99,36 +112,6 @@ def as_json(entries: Sequence[Entry], about: str, quick: bool) -> str:
     return json.dumps(content, indent=1, default=_plain) + "\n"
 
 
-def _section(entry: Entry) -> str:
-    checks = "".join(
-        f'<li class="{"holds" if c.holds else "fails"}">'
-        f"<b>{'Holds' if c.holds else 'Does not hold'}:</b> {html.escape(c.text)}</li>"
-        for c in entry.outcome.checks
-    )
-    exhibits = "".join(
-        f'<section class="exhibit{" wide" if x.wide else ""}"><h3>{html.escape(x.title)}</h3>'
-        f"{x.body}<p>{html.escape(x.caption)}</p></section>"
-        for x in entry.outcome.exhibits
-    )
-    read = ", ".join(f"<code>{html.escape(path)}</code>" for path in entry.read)
-    return (
-        f'<article id="{entry.name}"><h2><span>{entry.number}</span> '
-        f"{html.escape(entry.title)}</h2><blockquote>{html.escape(entry.claim)}</blockquote>"
-        f'<p class="see">{html.escape(entry.outcome.see)}</p><ul class="checks">{checks}</ul>'
-        f'<div class="exhibits">{exhibits}</div><p class="code">Code: {read}. '
-        f"Command: <code>{html.escape(entry.command)}</code> ({entry.seconds:.0f} s)</p>"
-        "</article>"
-    )
-
-
-def _verdict(outcome: Outcome) -> str:
-    failed = sum(not check.holds for check in outcome.checks)
-    total = len(outcome.checks)
-    if failed == 0:
-        return f'<span class="holds">holds in all {total} points</span>'
-    return f'<span class="fails">does not hold in {failed} of {total} points</span>'
-
-
 def _plain(value: Any) -> Any:
-    """NumPy values for `json`."""
+    """Converts NumPy values for `json`."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -1,4 +1,4 @@
-"""Measures claims one by one, and writes the page anew after each."""
+"""Measures the claims one by one and writes the page again after each."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from kdae.lecture.report import Entry, as_html, as_json
 
 
 def lecture(names: Sequence[str], out: Path, quick: bool) -> list[Entry]:
-    """Measures claims and writes `report.html` and `report.json`, anew after each.
+    """Measures claims and writes `report.html` and `report.json` again after each.
 
     Args:
-        names: of claims, from `kdae.lecture.CLAIMS`.
-        out: the folder; training runs in it are used again.
-        quick: cut everything to seconds.
+        names: Names of claims, from `kdae.lecture.CLAIMS`.
+        out: The folder of the report. Training runs that it holds are used again.
+        quick: Whether to cut every experiment to seconds. The figures then mean nothing.
 
     Returns:
-        What is on the page.
+        The claims on the page, in the order of `names`.
     """
     lab = Lab(out, quick)
     out.mkdir(parents=True, exist_ok=True)

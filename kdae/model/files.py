@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kdae
-from kdae.cards import CARD_FORMAT, load_card, locate_model
+from kdae.cards import BEFORE_KERAS_LOAD, CARD_FORMAT, load_card, locate_model
 from kdae.errors import UserError, first_line
 from kdae.files import replace_file
 
@@ -45,7 +45,8 @@ def describe(model: keras.Model, name: str) -> dict[str, Any]:
     Returns:
         `name`, `format`, `channels`, `value_range`, `size_multiple` (height and width fed to
         the model must be multiples), `receptive_field` and `halo` (context around a tile) in
-        pixels, `parameters`, `flop_per_pixel`, `license` and `versions`.
+        pixels, `parameters`, `flop_per_pixel`, `license`, `before_keras_load` (the Python
+        statement to run before plain Keras loads the file) and `versions`.
     """
     import keras
     import tensorflow as tf
@@ -64,6 +65,7 @@ def describe(model: keras.Model, name: str) -> dict[str, Any]:
         "parameters": geometry.parameters,
         "flop_per_pixel": geometry.flop_per_pixel,
         "license": "Apache-2.0",
+        "before_keras_load": BEFORE_KERAS_LOAD,
         "versions": {
             "kdae": kdae.__version__,
             "keras": keras.__version__,

@@ -1,5 +1,6 @@
 """Noise: the functions, the specs that name them in a config, and their settings."""
 
+from kdae.noise.colour import luma, scale_colour
 from kdae.noise.config import NoiseConfig, NoiseSpec
 from kdae.noise.noises import NOISES, quantize
 from kdae.noise.spec import build_noise, check_noise, parse_noise
@@ -10,6 +11,8 @@ __all__ = [
     "NoiseSpec",
     "build_noise",
     "check_noise",
+    "luma",
     "parse_noise",
     "quantize",
+    "scale_colour",
 ]

@@ -10,7 +10,8 @@ sharpness and artefacts. Only the noise is sent through the camera:
 3. demosaicking correlates neighbours and channels, and saturation makes the noise more
    colourful;
 4. the sRGB curve and the tone curve follow, clipped at black and at sensor white;
-5. the camera's own denoising blurs the noise, in colour more than in brightness;
+5. the camera's own denoising blurs the noise, in colour more than in brightness, and takes
+   away a part of the colour;
 6. JPEG compresses the picture; its 16x16 blocks start anywhere, since pictures are cropped.
 
 In step 4 noise `n` on light `y` becomes `(F(y + n) - F(y - n)) / 2`. The curve `F`
@@ -26,15 +27,13 @@ import numpy as np
 import tensorflow as tf
 
 from kdae.draws import Level, normal, pick, pick_log, pick_whole, split, uniform
+from kdae.noise.blur import blur
+from kdae.noise.colour import LUMA, TO_RGB, TO_YCC
+from kdae.noise.jpeg import save_half_colour
 from kdae.noise.parameters import Limits
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of red, green and blue in brightness, Rec. 601."""
-_TO_YCC = np.stack([LUMA, [1, 0, 0] - LUMA, [0, 0, 1] - LUMA], -1).astype(np.float32)
-_TO_RGB = np.linalg.inv(_TO_YCC)
 _CELL = np.array([0, 1, 1, 2])  # the colours of a 2x2 cell of the mosaic, RGGB, row by row
 _BAYER = np.eye(3, dtype=np.float32)[:, _CELL] * np.eye(4, dtype=np.float32)[:, np.newaxis]
-_JPEG_BLOCK = 16  # pixels, with colour at half resolution
 
 
 def camera(
@@ -50,6 +49,8 @@ def camera(
     smooth_colour: Annotated[Level, Limits(0, 5)] = (0.0, 2.0),
     jpeg: Annotated[Level | None, Limits(1, 100, whole=True, none=True)] = (75, 100),
     jpeg_probability: Annotated[float, Limits(0, 1, ranged=False)] = 0.8,
+    colour: Annotated[Level, Limits(0, 1)] = 1.0,
+    colourless: Annotated[float, Limits(0, 1, ranged=False)] = 0.0,
 ) -> tf.Tensor:
     """Adds the noise of a camera. The picture itself is not changed.
 
@@ -74,6 +75,9 @@ def camera(
         smooth_colour: the same for noise in colour.
         jpeg: quality of the JPEG compression, 1 to 100; None for no compression.
         jpeg_probability: probability that a picture is compressed.
+        colour: factor of what the camera's own denoising leaves of the noise in colour.
+        colourless: probability that it leaves none, 0 to 1. The noise is then equal in red,
+            green and blue.
 
     Returns:
         Float32 `[H, W, C]`; in [0, 1] if compressed, otherwise not clipped.
@@ -83,30 +87,37 @@ def camera(
     """
     if image.shape[-1] not in (1, 3):
         raise ValueError(f"image: expected 1 or 3 channels, got {image.shape[-1]}")
-    draw_seed, noise_seed = split(seed, 2)
+    draw_seed, noise_seed, colour_seed = split(seed, 3)
     draw = functools.partial(next, iter(tf.unstack(uniform(draw_seed, [15]))))
     iso = draw()
     shot_variance = pick_log(shot, iso)
     read_variance = pick_log(read, tf.clip_by_value(iso + 0.2 * (draw() - 0.5), 0.0, 1.0))
     gains = tf.stack([pick(red, draw()), 1.0, 1.0, pick(blue, draw())])
-    colour = pick(saturation, draw())
+    vivid = pick(saturation, draw())
     curve = tf.maximum(pick(tone, draw()), 1e-3)  # its inverse divides by it
 
     display = tf.broadcast_to(image, tf.concat([tf.shape(image)[:2], [3]], 0))
     light = _undevelop(tf.clip_by_value(display, 0.0, 1.0), curve)
-    mosaic, top, left = _mosaic(_saturate(light, 1.0 / colour), draw(), draw())
+    mosaic, top, left = _mosaic(_saturate(light, 1.0 / vivid), draw(), draw())
     deviation = tf.sqrt(gains * (shot_variance * mosaic + read_variance * gains))
     mosaic_noise = deviation * normal(noise_seed, tf.shape(mosaic))
-    noise = _saturate(_demosaic(mosaic_noise, draw()), colour)
+    noise = _saturate(_demosaic(mosaic_noise, draw()), vivid)
     noise = noise[top : top + tf.shape(image)[0], left : left + tf.shape(image)[1]]
     above, below = tf.unstack(_develop(tf.stack([light + noise, light - noise]), curve))
-    noise = _smooth(0.5 * (above - below), pick(smooth, draw()), pick(smooth_colour, draw()))
+    planes = tf.tensordot(0.5 * (above - below), TO_YCC, 1)
+    sigma, colour_sigma = pick(smooth, draw()), pick(smooth_colour, draw())
+    planes = blur(planes, tf.stack([sigma, colour_sigma, colour_sigma]))
     if image.shape[-1] == 1:
-        noise = tf.tensordot(noise, LUMA[:, np.newaxis], 1)
+        noise = planes[..., :1]
+    else:
+        kept, gone = tf.unstack(uniform(colour_seed, [2]))
+        factor = pick(colour, kept) * tf.cast(gone >= colourless, tf.float32)
+        noise = tf.tensordot(planes * tf.stack([1.0, factor, factor]), TO_RGB, 1)
     noisy = tf.ensure_shape(image + noise, image.shape)
     if jpeg is None:
         return noisy
-    compressed = functools.partial(_jpeg, noisy, pick_whole(jpeg, draw()), draw(), draw())
+    quality = pick_whole(jpeg, draw())
+    compressed = functools.partial(save_half_colour, noisy, quality, draw(), draw())
     return tf.cond(draw() < jpeg_probability, compressed, lambda: noisy)
 
 
@@ -219,36 +230,3 @@ def _demosaic(cells: tf.Tensor, detail: tf.Tensor | float) -> tf.Tensor:
     filters = _BILINEAR + detail * (_MALVAR - _BILINEAR)
     pixels = tf.nn.conv2d(cells[tf.newaxis], filters, 1, "VALID")
     return tf.nn.depth_to_space(pixels, 2)[0]
-
-
-def _smooth(
-    noise: tf.Tensor, brightness: tf.Tensor | float, colour: tf.Tensor | float
-) -> tf.Tensor:
-    """Blurs the brightness and the colour of `[H, W, 3]` by Gaussians, sigma in pixels."""
-    sigmas = tf.maximum(tf.stack([brightness, colour, colour]), 1e-3)  # 1e-3: no blur
-    sharpness = (-0.5 / tf.square(sigmas))[:, tf.newaxis, tf.newaxis]
-
-    def blur(length: tf.Tensor) -> tf.Tensor:
-        # As a matrix, since on patches two products are much faster than convolutions.
-        at = tf.range(length, dtype=tf.float32)
-        weights = tf.exp(sharpness * tf.square(at[:, tf.newaxis] - at))
-        return weights * (1.0 / tf.reduce_sum(weights, -1, keepdims=True))
-
-    height, width = tf.unstack(tf.cast(tf.shape(noise)[:2], tf.float32))
-    planes = tf.transpose(tf.tensordot(noise, _TO_YCC, 1), [2, 0, 1])
-    planes = tf.matmul(tf.matmul(blur(height), planes), blur(width), transpose_b=True)
-    return tf.tensordot(tf.transpose(planes, [1, 2, 0]), _TO_RGB, 1)
-
-
-def _jpeg(
-    image: tf.Tensor, quality: tf.Tensor | float, down: tf.Tensor, right: tf.Tensor
-) -> tf.Tensor:
-    """Compresses and decompresses; `down` and `right` in [0, 1) shift the grid of blocks."""
-    top, left = tf.cast(down * _JPEG_BLOCK, tf.int32), tf.cast(right * _JPEG_BLOCK, tf.int32)
-    padded = tf.pad(image, [[top, 0], [left, 0], [0, 0]], "SYMMETRIC")
-    pixels = tf.cast(tf.round(tf.clip_by_value(padded, 0.0, 1.0) * 255.0), tf.uint8)
-    code = tf.raw_ops.EncodeJpegVariableQuality(
-        images=pixels, quality=tf.cast(quality, tf.int32)
-    )
-    pixels = tf.io.decode_jpeg(code, image.shape[-1], dct_method="INTEGER_ACCURATE")
-    return tf.ensure_shape(tf.cast(pixels[top:, left:], tf.float32) * (1 / 255), image.shape)

@@ -27,3 +27,6 @@ class NoiseConfig(Section):
     quantize: Share = 0.5
     """How often, 0 to 1, a noisy picture is clipped and rounded to 8 bits, as users' files
     are; the published tables leave it as it is."""
+    grey: Share = 0.0
+    """Share of the patches of a colour model, 0 to 1, that are turned to grey before the noise
+    is made: the noise is then equal in red, green and blue, as in grey pictures."""

@@ -18,6 +18,9 @@ from kdae.draws import Level, normal, pick, pick_log, split, uniform
 from kdae.errors import check_share
 from kdae.noise.blocks import blocks
 from kdae.noise.camera import camera
+from kdae.noise.developed import developed
+from kdae.noise.grain import grain
+from kdae.noise.jpeg import jpeg
 from kdae.noise.parameters import Limits
 
 
@@ -117,6 +120,9 @@ NOISES: dict[str, Callable[..., tf.Tensor]] = {
     "salt_pepper": salt_pepper,
     "speckle": speckle,
     "camera": camera,
+    "developed": developed,
+    "grain": grain,
+    "jpeg": jpeg,
 }
 
 

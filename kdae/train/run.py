@@ -15,6 +15,7 @@ from kdae.model import load_model
 from kdae.train.config import Config, load_config, save_config, to_dict
 from kdae.train.distributed import Workers
 from kdae.train.folder import CHECKPOINTS, CONFIG, OnValidation, Record
+from kdae.train.init import take_weights
 from kdae.train.loop import Loop
 from kdae.train.step import State, build_state
 
@@ -74,7 +75,7 @@ def train(
         )
         # Also for a resumed run that was killed before its first checkpoint.
         if config.train.init and not tf.train.latest_checkpoint(out / CHECKPOINTS):
-            _take_weights(state, config.train.init)
+            _begin_with(state, config.train.init)
         if not resume:
             _open_folder(config, out)
         record = Record(config, out, state, pictures, examples, command, on_validation)
@@ -162,17 +163,10 @@ def _open_folder(config: Config, out: Path) -> None:
         raise UserError(f"--out {out}: cannot be written ({error.strerror})") from error
 
 
-def _take_weights(state: State, name: str) -> None:
-    """Copies the filters of another model to the layers of the same name and shapes."""
+def _begin_with(state: State, name: str) -> None:
+    """Copies the filters of another model, where they fit."""
     source, _ = load_model(name)
-    theirs = {layer.name: layer.get_weights() for layer in source.layers}
-    fresh = []
-    for layer in state.model.layers:
-        ours, given = layer.get_weights(), theirs.get(layer.name, [])
-        if [w.shape for w in ours] == [w.shape for w in given]:
-            layer.set_weights(given)
-        elif ours:
-            fresh.append(layer.name)
+    fresh = take_weights(state.model, source)
     if len(fresh) == sum(bool(layer.weights) for layer in state.model.layers):
         raise UserError(f"train.init {name}: no layer has the shapes of the model's")
     if fresh:

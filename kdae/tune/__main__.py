@@ -1,17 +1,18 @@
-"""Chooses settings: trains for many, chooses on held-out pictures, measures on new ones.
+"""Chooses settings: trains with several, chooses on held-out pictures, measures on new ones.
 
     python -m kdae.tune --config FILE --search train.weight_decay=0,1e-6,1e-5,1e-4 --out DIR
 
-A search is a list of values or a range (`train.learning_rate=1e-4..1e-2`, log-uniform), for
-any setting, several together. The best on the held-out pictures is trained once more, on
-train and held-out pictures together, and measured once, on pictures never seen before. The
-same command again goes on with a search that was killed, or joins one that is running.
+Each `--search` gives a list of values or a range for one setting. A range such as
+`train.learning_rate=1e-4..1e-2` is searched log-uniformly. The settings that are best on the
+held-out pictures are trained once more, on training and held-out pictures together, and that
+model is measured once, on pictures that were not used before. The same command continues a
+search that was killed, or joins one that is running.
 
 DIR/search.yaml search.db   what is searched, and the trials so far
-    trials/000 ...          a run folder each
-    trials.csv search.png   the table and the plot
-    chosen.yaml             the choice; from here on no trial is added
-    final/                  the run folder of the choice, trained on train + held-out
+    trials/000 ...          a run folder per trial
+    trials.csv search.png   the table and the plot of the trials
+    chosen.yaml             the chosen settings; when it exists, no trial is added
+    final/                  the run of the chosen settings on training and held-out pictures
     test.json               its figures on new pictures
 """
 
@@ -29,7 +30,7 @@ from kdae.tables import columns
 
 
 def format_trials(rows: Sequence[dict[str, Any]]) -> str:
-    """The trials as a table, the best first."""
+    """Formats the trials as a table, the best first."""
     order = sorted(rows, key=lambda row: -row["psnr"] if row["psnr"] == row["psnr"] else 1e9)
     lines = [list(rows[0])]
     lines += [
@@ -40,21 +41,31 @@ def format_trials(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; see `--help`."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(
         prog="python -m kdae.tune",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", metavar="FILE", help="a YAML diff over the defaults")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[])
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="YAML file with the settings that differ from the defaults",
+    )
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting"
+    )
     parser.add_argument(
         "--search", metavar="KEY=VALUES", action="append", required=True,
         help="KEY=a,b,c (each is tried) or KEY=low..high (log-uniform)",
     )  # fmt: skip
-    parser.add_argument("--trials", type=int, metavar="N", help="default: all of the lists")
-    parser.add_argument("--test", metavar="SOURCE", help="default: the source's test split")
-    parser.add_argument("--out", metavar="DIR", required=True)
+    parser.add_argument(
+        "--trials", type=int, metavar="N", help="number of trials (default: all values)"
+    )
+    parser.add_argument(
+        "--test", metavar="SOURCE", help="new pictures (default: the test split)"
+    )
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder of the search")
     args = parser.parse_args(argv)
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
     from kdae.train import load_config

@@ -1,11 +1,6 @@
-"""A search from its first trial to the figures on new pictures.
+"""Runs a search from its first trial to the figures on new pictures.
 
-DIR/search.yaml search.db   what is searched, and the trials so far
-    trials/000 ...          a run folder each
-    trials.csv search.png   the table and the plot
-    chosen.yaml             the choice; from here on no trial is added
-    final/                  the run folder of the choice, trained on train + held-out
-    test.json               its figures on new pictures
+`kdae.tune.__main__` lists the files that it writes.
 """
 
 from __future__ import annotations
@@ -47,21 +42,24 @@ def tune(
     """Searches, retrains with the best settings, and measures that model on new pictures.
 
     Args:
-        config: of every trial, but for the searched settings.
-        choices: what is searched, from `parse_search`.
-        out: the folder of the search; if it holds the same search, that goes on.
-        trials: how many; needed for a range; default: every combination of the lists.
-        test: pictures never seen, used whole; default: the test split of the source.
-        command: how to repeat the search, for the model card.
+        config: The config of every trial, except for the searched settings.
+        choices: The searched settings, from `parse_search`.
+        out: The folder of the search. If it holds the same search, that is continued.
+        trials: The number of trials, which a range needs. The default is every combination of
+            the lists.
+        test: A source of new pictures, all of which are used. The default is the test split of
+            the training source.
+        command: The command that repeats the search, for the model card.
 
     Returns:
-        `trials` (see `Search.rows`), `settings` (the chosen ones, in YAML), `psnr` (theirs on
-        the held-out pictures, in dB) and `test` (of the retrained model, see `measure_once`);
-        None when another process is still at work, which will go on to the end.
+        A dict with `trials` (see `Search.rows`), the chosen `settings` in YAML, their `psnr` on
+        the held-out pictures in dB, and `test`, the result of the retrained model (see
+        `measure_once`). None if another process is still running trials, which will then finish
+        the search.
 
     Raises:
-        UserError: for anything the user can mend.
-        KeyboardInterrupt: after everything has been saved.
+        UserError: If an argument is wrong, or `out` holds something else.
+        KeyboardInterrupt: If the user stops the search, after everything has been saved.
     """
     out = Path(out)
     for choice in choices:
@@ -84,13 +82,13 @@ def tune(
     with final:
         report(search, out)
         settings = {key: str(value) for key, value in best.params.items()}
-        # All that was held out to choose by has done its service, and is trained on.
+        # The held-out pictures are not needed to choose any more, so they are trained on too.
         both = {"data.train_on": "[train, validation]"}
         chosen = with_settings(config, settings | both)
         run = out / "final"
         train(chosen, run, resume=(run / CONFIG).is_file(), command=command)
         result = measure_once(out / "test.json", run, chosen, test)
-        # What training measured is on pictures it was trained on: not a result.
+        # Training has validated on pictures that it was trained on, which is not a result.
         card = load_card(run / CARD)
         card["results"] = [result | {"command": command}]
         write_card(card, run / CARD)
@@ -100,7 +98,7 @@ def tune(
 
 
 def report(search: Search, out: Path) -> None:
-    """Writes the table and the plot of the trials so far."""
+    """Writes `trials.csv` and `search.png`, the table and the plot of the trials so far."""
     rows = search.rows()
     keys = [choice.key for choice in search.choices]
 
@@ -110,18 +108,18 @@ def report(search: Search, out: Path) -> None:
             writer.writeheader()
             writer.writerows(rows)
 
-    # Processes that share the search would write over each other.
+    # Processes that share the search write the same files, one after the other.
     with locked(out / "report.lock"):
         replace_file(out / "trials.csv", write)
         plot_search(rows, search.curves(), keys, out / "search.png")
 
 
 def _run(search: Search, trial: optuna.Trial, config: Config, out: Path) -> None:
-    """Runs one trial to its end, and says in the store how it ended."""
+    """Runs one trial to its end and records in the store how it ended."""
     folder = out / "trials" / f"{trial.number:03}"
 
     def watch(step: int, psnr: float, model: Any) -> None:
-        # Measured again when the trial goes on from an earlier checkpoint.
+        # A trial that continues from an earlier checkpoint measures some steps again.
         if step not in search.curves()[trial.number]:
             trial.report(psnr, step)
         if step < config.train.steps and trial.should_prune():
@@ -141,7 +139,7 @@ def _run(search: Search, trial: optuna.Trial, config: Config, out: Path) -> None
 
 
 def _open(out: Path, config: Config, choices: Sequence[Choice], test: Source | None) -> None:
-    """Makes the folder, or makes sure that it holds this very search."""
+    """Makes the folder, or makes sure that it holds the same search."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Pictures never seen before: held back until everything is chosen, and shown once.
+"""Measures the chosen model once on new pictures, which no earlier step has used.
 
-`measure_once` is the only place in a search that reads the test split. It first writes
-down which model is to be measured, so that no other can be measured in its stead.
+`measure_once` is the only function of a search that measures on the test split. It first writes
+to a file which model is measured, so that no other model can be measured on the same pictures.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ from kdae.train import Config
 
 
 def check_unseen(config: Config, test: Source | None) -> None:
-    """Makes sure, before any work is done, that the test pictures are new ones.
+    """Makes sure before the search that the test pictures are new.
 
-    Their contents are compared with those of the pictures trained and chosen on; nothing is
-    measured.
+    The pixels of the test pictures are compared with those of the training and held-out
+    pictures. Nothing is measured.
 
     Args:
-        config: of the runs.
-        test: a source used whole; None: the test split of the training source.
+        config: The config of the trials.
+        test: A source of new pictures, all of which are used. None means the test split of the
+            training source.
 
     Raises:
-        UserError: when there is no test split, or a picture is in it and elsewhere.
+        UserError: If there is no test split, or a test picture is also a training or held-out
+            picture.
     """
     data = config.data
     if test is None and data.validation is not None:
@@ -61,19 +63,20 @@ def check_unseen(config: Config, test: Source | None) -> None:
 
 
 def measure_once(seal: Path, run: Path, config: Config, test: Source | None) -> dict[str, Any]:
-    """Measures a finished run on the test pictures, the first and only model that is.
+    """Measures a finished run on the test pictures, if no other model was measured on them.
 
     Args:
-        seal: a file that says which model was measured, and how it did.
-        run: the run folder.
-        config: of the run.
-        test: see `check_unseen`.
+        seal: The file that records the digest of the measured model and its result. It is made
+            by the first call.
+        run: The run folder.
+        config: The config of the run.
+        test: See `check_unseen`.
 
     Returns:
-        The result of `kdae.evaluate.evaluate`; the one in `seal`, if there is one.
+        The result of `kdae.evaluate.evaluate`, or the one in `seal` if there is one.
 
     Raises:
-        UserError: `seal` belongs to another model.
+        UserError: If `seal` records another model.
     """
     model = digest(run / MODEL)
     try:

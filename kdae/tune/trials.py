@@ -1,9 +1,9 @@
-"""The trials of a search: which settings are tried, by whom, and how far they are.
+"""The trials of a search: their settings, and which process runs which trial.
 
-They are kept in Optuna's SQLite store, so that a killed search goes on and several
-processes of one machine can share it. A process holds a file lock on each trial it runs;
-the system lets go of it when the process dies, however that happens, and another process
-then goes on with the trial from its last checkpoint.
+The trials are kept in Optuna's SQLite store, so that a killed search can be continued and
+several processes of one machine can share it. A process holds a file lock on the trial that it
+runs. The system releases the lock when the process ends, however it ends. Another process then
+continues the trial from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ class Choice:
     """One searched setting.
 
     Attributes:
-        key: dotted, as for `--set`.
-        values: what is tried, each in YAML; empty for a range.
-        low, high: the ends of a range, drawn from log-uniformly; whole numbers when both
-            ends are.
+        key: The name of the setting, with dots, as for `--set`.
+        values: The values to try, each in YAML. Empty for a range.
+        low: The lower end of a range, which is searched log-uniformly. If both ends are whole
+            numbers, only whole numbers are tried.
+        high: The upper end of a range.
     """
 
     key: str
@@ -46,7 +47,7 @@ class Choice:
     high: float = 0.0
 
     def suggest(self, trial: Trial) -> str:
-        """The trial's value, in YAML; drawn when it has none yet."""
+        """Returns the value of a trial in YAML, which is drawn if it has none yet."""
         if self.values:
             return str(trial.suggest_categorical(self.key, self.values))
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -55,10 +56,13 @@ class Choice:
 
 
 def parse_search(text: str) -> Choice:
-    """Reads `key=value,value,...` (a list in YAML) or `key=low..high` (log-uniform).
+    """Reads a searched setting.
+
+    Args:
+        text: `key=value,value,...` with the values in YAML, or `key=low..high`.
 
     Raises:
-        UserError: says what was expected.
+        UserError: If the text has neither form, or names a value twice.
     """
     key, sign, values = text.partition("=")
     expected = f"--search {text}: expected key=value,value,... or key=low..high with 0 < low"
@@ -82,10 +86,14 @@ def parse_search(text: str) -> Choice:
 
 
 def with_settings(config: Config, settings: dict[str, str]) -> Config:
-    """The config with some settings replaced; values in YAML.
+    """Returns a config with some settings replaced.
+
+    Args:
+        config: The config.
+        settings: New values in YAML, by the name of the setting.
 
     Raises:
-        UserError: names the setting, what was expected and what came.
+        UserError: If a setting is unknown or its value is wrong.
     """
     tree = to_dict(config)
     for key, value in settings.items():
@@ -97,14 +105,15 @@ class Search:
     """The trials in a folder.
 
     Args:
-        folder: exists; made once, and joined by every process with the same arguments.
-        choices: what is searched.
-        count: how many trials; None: every combination of the lists.
-        steps: of one trial, for the pruner.
-        seed: of the draws from ranges.
+        folder: The folder of the search, which must exist. Processes with the same arguments
+            share it.
+        choices: The searched settings.
+        count: The number of trials. None means every combination of the lists.
+        steps: The number of steps of a trial, for the pruner.
+        seed: The seed of the values that are drawn from ranges.
 
     Raises:
-        UserError: a range without a count.
+        UserError: If a range is searched and `count` is None.
     """
 
     def __init__(
@@ -134,11 +143,11 @@ class Search:
                 self.study.enqueue_trial(dict(zip(keys, combination, strict=True)))
 
     def claim(self) -> tuple[Trial, dict[str, str], ExitStack] | None:
-        """The next trial to run: one whose process died, else a new one.
+        """Takes the next trial to run: one whose process has ended, or else a new one.
 
         Returns:
-            The trial, its settings, and the lock to close when it is over; None when none
-            is left to begin.
+            The trial, its settings, and the lock to close when the trial is over. None if no
+            trial is left to begin.
         """
         with locked(self.folder / LOCK):
             if (self.folder / CLOSED).exists():
@@ -146,7 +155,8 @@ class Search:
             trials = self.study.get_trials(deepcopy=False)
             for old in trials:
                 if old.state == TrialState.RUNNING and (held := self._hold(old.number)):
-                    # Read again: it may have ended just before its lock was let go.
+                    # The state is read again, as the trial may have ended just before its lock
+                    # was released.
                     if self.study.get_trials()[old.number].state == TrialState.RUNNING:
                         trial = Trial(self.study, old._trial_id)
                         return trial, self._settings(trial), held
@@ -154,7 +164,8 @@ class Search:
             waiting = any(trial.state == TrialState.WAITING for trial in trials)
             if not waiting and len(trials) >= self.count:
                 return None
-            # Seeded by the place of the trial: processes must not draw alike.
+            # The seed depends on the number of the trial, so that processes draw different
+            # values.
             self.study.sampler = optuna.samplers.TPESampler(seed=self.seed + len(trials))
             trial = self.study.ask()
             held = self._hold(trial.number)
@@ -162,10 +173,13 @@ class Search:
             return trial, self._settings(trial), held
 
     def close(self) -> FrozenTrial | None:
-        """Ends the search for good and returns the best trial; None while others run.
+        """Ends the search, so that no trial can be added.
+
+        Returns:
+            The best trial, or None if some trials are still running.
 
         Raises:
-            UserError: when no trial ended well.
+            UserError: If no trial ended well, or the search ended earlier with fewer trials.
         """
         with locked(self.folder / LOCK):
             trials = self.study.get_trials()
@@ -188,7 +202,7 @@ class Search:
             return best
 
     def rows(self) -> list[dict[str, Any]]:
-        """Per trial: number, its settings, state, last step measured and PSNR there in dB."""
+        """Returns one row per trial: number, settings, state, last measured step and PSNR."""
         rows = []
         for trial in self.study.get_trials(deepcopy=False):
             seen = trial.intermediate_values
@@ -198,7 +212,7 @@ class Search:
         return rows
 
     def curves(self) -> dict[int, dict[int, float]]:
-        """Per trial number the PSNR in dB at each step measured."""
+        """Returns the PSNR in dB by trial number and measured step."""
         trials = self.study.get_trials(deepcopy=False)
         return {trial.number: dict(trial.intermediate_values) for trial in trials}
 

@@ -1,4 +1,4 @@
-"""The benchmark of a folder counts reading and writing where the model waits for them."""
+"""The benchmark of a folder counts the time that the model waits for reading and writing."""
 
 import re
 import time
@@ -43,7 +43,7 @@ def test_folders_without_pictures(tmp_path: Path, model: str) -> None:
 
 
 @pytest.mark.alone
-def test_what_is_slow_is_found_out(
+def test_slow_reading_or_writing_lowers_the_rate(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blurred_photos(tmp_path, 8)
@@ -56,6 +56,6 @@ def test_what_is_slow_is_found_out(
     monkeypatch.setattr(stream, "read_image", slow)
     rates = measure_folder(model, tmp_path, 1)
     assert rates.one_by_one > 8 * 0.2 > rates.alone
-    assert rates.folder > 2 * 0.2  # four threads at the most
+    assert rates.folder > 2 * 0.2  # with at most four threads
     assert rates.folder < rates.one_by_one and rates.share < 0.5
     assert rates.megapixels == pytest.approx(8 * 48 * 48 / 1e6)

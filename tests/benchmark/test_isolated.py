@@ -1,4 +1,4 @@
-"""Timing in a process of its own: how many processors it has, what it counts."""
+"""Timing in a separate process: its number of processors, its time and its memory."""
 
 import os
 import time
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.alone
 def test_the_clock_and_the_processor_time() -> None:
     start = time.perf_counter()
     usage = isolated._measure(sleeper, (0.1,), least=0.5)
-    assert time.perf_counter() - start > 0.8  # several calls, of which the fastest counts
+    assert time.perf_counter() - start > 0.8  # the fastest of several calls counts
     assert 0.1 <= usage.seconds < 0.25
     assert usage.cpu_seconds < 0.05
 
@@ -25,7 +25,7 @@ def test_the_clock_and_the_processor_time() -> None:
 def test_in_a_process_of_its_own() -> None:
     ours = os.sched_getaffinity(0)
     little, much = (measured(1, holder, size).peak_bytes for size in (1, 1001))
-    assert 800e6 < much - little < 1100e6  # loading the libraries has a peak of its own
+    assert 800e6 < much - little < 1100e6  # loading the libraries needs memory too
     with pytest.raises(ValueError, match="not confined"):
         measured(len(ours), holder, 1)
     with pytest.raises(UserError, match=f"needs 1000 processors, here are {len(ours)}"):
@@ -36,6 +36,5 @@ def test_in_a_process_of_its_own() -> None:
 def test_memory_of_a_picture() -> None:
     (row,) = measure_memory("photo", 1, [100])
     assert row["megapixels"] == 0.01 and row["picture_bytes"] == 30_000
-    # TensorFlow alone is more than that.
-    assert row["peak_bytes"] > 200e6 and 0 < row["cpu_seconds"] < 60
+    assert 40e6 < row["peak_bytes"] < 300e6 and 0 < row["cpu_seconds"] < 60
     assert format_table([row]).splitlines()[-1].startswith("| 0 |")

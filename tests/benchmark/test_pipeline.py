@@ -1,4 +1,4 @@
-"""The benchmark of the input pipeline counts what it costs, and only that."""
+"""The benchmark of the input pipeline measures the cost of the pipeline only."""
 
 import re
 import time
@@ -22,7 +22,7 @@ SMALL = config_from_dict(
 
 
 @pytest.mark.alone
-def test_a_slow_pipeline_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_pipeline_lowers_the_efficiency(monkeypatch: pytest.MonkeyPatch) -> None:
     real = pipeline.training_batches
 
     def slow(*args: object, **kw: object) -> tf.data.Dataset:

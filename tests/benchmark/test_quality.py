@@ -1,4 +1,4 @@
-"""The comparison with classical methods: what it measures, and what it writes."""
+"""The comparison with classical methods: its figures and its files."""
 
 import csv
 import json
@@ -67,7 +67,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         PictureSet("Real", 3, "photo", pairs=("*_real.png", "*_mean.png")),
     )
     with pytest.MonkeyPatch.context() as patch:
-        # Seconds are tested in test_benchmark_isolated.py.
+        # Seconds are tested in test_isolated.py.
         patch.setattr(quality, "_speed", lambda method, channels: SPEED)
         return measure_quality(data, sets)
 
@@ -85,9 +85,9 @@ def test_rows(rows: list[dict[str, Any]]) -> None:
     assert {row["noise"] for row in plain} == {"gaussian:15", "gaussian:25", "gaussian:50"}
     for method in ("photo", *METHODS):
         counts = [row["images"] for row in plain if row["method"] == method]
-        # BM3D sees one picture; kdae is shown all, then just that one.
+        # BM3D gets one picture. kdae gets all of them, and in a second row just that one.
         assert counts == {"photo": [2] * 3 + [1] * 3, "BM3D": [1] * 3}.get(method, [2] * 3)
-    # The same noise for all.
+    # All methods get the same noise.
     for noise in ("gaussian:25", "real"):
         same = [r["psnr_noisy"] for r in rows if r["noise"] == noise and r["images"] != 1]
         assert len(set(same)) <= 1
@@ -120,7 +120,7 @@ def test_table(rows: list[dict[str, Any]]) -> None:
     assert format_table(slow).splitlines()[2].endswith("| 120 |")
 
 
-def test_what_is_timed() -> None:
+def test_the_timed_function_denoises() -> None:
     denoised = quality.timed("wavelets", 1)()
     assert denoised.shape == (768, 768, 1) and denoised.dtype == np.float32
 

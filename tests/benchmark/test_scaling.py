@@ -1,4 +1,4 @@
-"""The arithmetic of many workers, and the page it fills."""
+"""The calculation of training on many workers, and the page with its results."""
 
 import re
 from pathlib import Path
@@ -12,19 +12,19 @@ from kdae.errors import UserError
 from kdae.model import build_denoiser, totals
 from kdae.train import load_config
 
-# 1 MB of gradients; 1 GFLOP per picture.
+# It exchanges 1 MB of gradients and computes 1 GFLOP per picture.
 STEP = Step("x.yaml", 249_998, batch=4, patch=96, flop=4e9, seconds=0.1)
 RATE = 1e12
 
 
 def test_what_is_exchanged() -> None:
     assert STEP.bytes == 1_000_000
-    # Two machines: each sends half, then half, 1 MB at 1.25 GB/s.
+    # Each of two machines sends half of the data twice, 1 MB at 1.25 GB/s.
     assert exchange_seconds(1e6, 2, 10, latency=0) == pytest.approx(0.8e-3)
-    # Many: everything twice.
+    # Many machines send everything twice.
     assert exchange_seconds(1e6, 512, 10, latency=0) == pytest.approx(1.6e-3, rel=0.01)
     assert exchange_seconds(1e6, 512, 100, latency=0) == pytest.approx(0.16e-3, rel=0.01)
-    # Messages so small that only the 2 * 9 rounds of the trees count; the ring has 1022.
+    # With a tiny message only the 2 * 9 rounds of the trees count; the ring has 1022.
     assert exchange_seconds(1, 512, 400, latency=1e-5) == pytest.approx(18e-5, rel=1e-3)
 
 
@@ -49,7 +49,8 @@ def test_the_page_in_docs_is_the_one_that_is_written() -> None:
         last = config.train.grow[-1] if config.train.grow else config.train
         cost = totals(build_denoiser(config.model, config.data.channels))
         flop = 3 * cost.flop_per_pixel * last.batch * last.patch**2
-        # The middle of the times that are rounded to both figures.
+        # The page shows two rounded figures of the time. This is the middle of the times that
+        # give both.
         shortest = max((int(milliseconds) - 0.5) / 1e3, flop / ((int(rate) + 0.5) * 1e9))
         longest = min((int(milliseconds) + 0.5) / 1e3, flop / ((int(rate) - 0.5) * 1e9))
         assert shortest < longest
@@ -70,7 +71,7 @@ def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "--gpu-teraflops", "0.001"]) == 0
     text = (out / "scaling.md").read_text()
     assert text.strip() == capsys.readouterr().out.strip()
-    # Wherever its long line was broken.
+    # The line may be broken anywhere.
     assert f"--gpu-teraflops 0.001 --out {out}" in " ".join(text.split())
     assert re.search(r"\| 3 of 16x16 \| 0\.0 G \| \d+ ms \|", text)
     rows = re.findall(r"^\| (\d+) \| (\d+) \((\d+)\) \|", text.replace(",", ""), re.M)

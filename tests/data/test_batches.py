@@ -115,3 +115,43 @@ def test_validation_pictures_are_spread_over_all() -> None:
         flat, {"gaussian": {"sigma": 1}}, patch=8, seed=0, limit=3, multiple=8
     )
     assert [round(float(clean[0, 0, 0, 0]), 3) for _, clean in chosen] == [0.0, 0.4, 0.8]
+
+
+def test_a_share_of_the_examples_is_grey_noise_and_all() -> None:
+    noise = NoiseConfig(kind={"gaussian": {"sigma": 25}}, quantize=0.5, grey=0.3)
+    crops = [
+        example
+        for noisy, clean in batches(range(40), batch=5, noise=noise)
+        for example in zip(noisy, clean, strict=True)
+    ]
+    grey = [all((image == image[..., :1]).all() for image in example) for example in crops]
+    assert np.mean(grey) == pytest.approx(0.3, abs=0.17)
+    for (noisy, clean), is_grey in zip(crops, grey, strict=True):
+        if is_grey:
+            assert np.std(noisy[..., 0] - clean[..., 0]) * 255 == pytest.approx(25, rel=0.3)
+
+
+def test_mirrored_examples_are_mirrored_noise_and_all() -> None:
+    data = pictures([RNG.integers(0, 256, (64, 64, 3), np.uint8)])
+    noise = NoiseConfig(kind={"gaussian": {"sigma": 25}}, quantize=0.0)
+    plain = batches(range(4), data=data, noise=noise, patch=32)
+    augment = AugmentConfig(mirrored=1.0)
+    for (noisy, clean), (before, whole) in zip(
+        batches(range(4), data=data, noise=noise, augment=augment, patch=32), plain, strict=True
+    ):
+        for example in range(3):
+            known = {
+                tuple(pixel)
+                for pixel in np.concatenate([before, whole], -1)[example].reshape(-1, 6)
+            }
+            both = np.concatenate([noisy, clean], -1)[example].reshape(-1, 6)
+            assert {tuple(pixel) for pixel in both} < known
+
+
+def test_pairs_keep_their_noise_whatever_else_is_done() -> None:
+    clean = PHOTOS.arrays[0]
+    augment = AugmentConfig(enlarged=1.0, vivid=1.0, patterns=1.0, mirrored=1.0)
+    for noisy, target in batches(
+        range(4), data=pictures([clean], [255 - clean]), augment=augment
+    ):
+        np.testing.assert_allclose(noisy, 1 - target, atol=1e-6)

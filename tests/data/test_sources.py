@@ -31,6 +31,18 @@ def test_a_folder_flat_and_nested(tmp_path: Path) -> None:
     assert read.description == f"folder {tmp_path}: 4 pictures, 0.0 megapixels"
 
 
+def test_a_list_of_sources_is_joined_in_order(tmp_path: Path) -> None:
+    for place, name in enumerate(["one/a.png", "two/b.png", "two/c.png"]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_image(tmp_path / name, Picture(pixels(place)))
+    sources = [str(tmp_path / "two"), str(tmp_path / "one")]
+    read = load(sources, whole=True)
+    assert [Path(name).name for name in read.names] == ["b.png", "c.png", "a.png"]
+    assert "two" in read.source and "one" in read.source
+    with pytest.raises(UserError, match="limit: expected one source, got 2"):
+        load(sources, whole=True, limit=1)
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_channels_and_depth(tmp_path: Path, deep: bool) -> None:
     (array,) = fill(tmp_path, 1, deep=deep)

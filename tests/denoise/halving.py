@@ -1,11 +1,14 @@
 """A network whose answer is known: half of every value. It needs no TensorFlow."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from kdae.engine import Denoiser
+if TYPE_CHECKING:
+    from kdae.engine import Denoiser
 
 
 class Halving:
@@ -37,4 +40,4 @@ class Halving:
 
 
 def halving() -> Denoiser:
-    return cast(Denoiser, Halving())
+    return cast("Denoiser", Halving())

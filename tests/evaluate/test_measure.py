@@ -56,8 +56,8 @@ def psnr_of(difference: float) -> float:
 
 
 def test_means_over_pictures() -> None:
-    # Noisy pictures are off by 51/255 = 0.2 and 0.4; the denoiser brings every value down
-    # by 0.1, to 0.1 and 0.3.
+    # Noisy pictures are off by 51/255 = 0.2 and 0.4. The denoiser subtracts 0.1 from every
+    # value, so the errors are 0.1 and 0.3.
     samples = [(flat(0.6), flat(0.4)), (flat(0.6), flat(0.2))]
     result = evaluate(lambda image: image - np.float32(0.1), samples, "flat", "offset")
     assert list(result) == KEYS
@@ -211,7 +211,7 @@ def test_clip_and_seed_reach_the_noise(tmp_path: Path, grey_run: str) -> None:
         measure("--seed", "1"),
     )
     assert plain["psnr"] == again["psnr"]
-    # The noisy figures are those of the 8-bit picture either way.
+    # With and without `--clip` the noisy figures are those of the 8-bit picture.
     assert clipped["psnr_noisy"] == pytest.approx(plain["psnr_noisy"], abs=1e-4)
     assert clipped["psnr"] != plain["psnr"]
     assert other["psnr_noisy"] != plain["psnr_noisy"]
@@ -220,7 +220,7 @@ def test_clip_and_seed_reach_the_noise(tmp_path: Path, grey_run: str) -> None:
 def test_a_colour_model_on_grey_pictures(
     tmp_path: Path, grey_run: str, colour_run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Grey pictures get one noise, not three: the noisy figures are those of a grey model.
+    # Grey pictures get one noise, not three, so the noisy figures are those of a grey model.
     data = folder_of(tmp_path / "set", noise_image(32, 32, 1))
     target = tmp_path / "results.json"
     figures = []
@@ -305,7 +305,7 @@ def test_noise_or_pairs(noise: list[str], capsys: pytest.CaptureFixture[str]) ->
     assert "--pairs" in capsys.readouterr().err
 
 
-def test_data_without_use(tmp_path: Path, grey_run: str) -> None:
+def test_data_without_usable_pictures(tmp_path: Path, grey_run: str) -> None:
     empty = folder_of(tmp_path / "empty")
     small = folder_of(tmp_path / "small", noise_image(10, 40, 1))
     pairs = pairs_folder(tmp_path / "pairs")

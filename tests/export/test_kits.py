@@ -1,4 +1,4 @@
-"""What lies in `export/`: settings of servers, the READMEs, the comparison with ARM."""
+"""The kits in `export/`: the settings of servers, the READMEs, the comparison with ARM."""
 
 import re
 import subprocess

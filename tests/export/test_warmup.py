@@ -1,4 +1,4 @@
-"""The requests TF Serving warms up with, read and answered as it does."""
+"""The warm-up requests are read and answered as TF Serving does it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.helpers import tiny_card, tiny_model
 
 def test_every_request_is_answered(tmp_path: Path) -> None:
     exporter.export(Job("tiny", tiny_model(3), tiny_card(3), tmp_path, 100_000))
-    # The name and place that TF Serving looks for.
+    # TF Serving looks for this name in this place.
     file = tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests"
     model = tf.saved_model.load(str(tmp_path / "1"))
     asked = []

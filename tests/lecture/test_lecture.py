@@ -1,4 +1,4 @@
-"""The lecture: what it measures with is right, and all of it runs."""
+"""The lecture: its measuring functions are correct, and every claim runs."""
 
 import base64
 import io
@@ -43,19 +43,20 @@ def test_every_claim_is_measured(quick: Path) -> None:
     assert len(page) < 6e6
     for name in CLAIMS:
         assert f'id="{name}"' in page and f"python -m kdae.lecture {name} --quick" in page
-    # One file: nothing is loaded from anywhere.
+    # The page is one file that loads no other.
     assert 'src="http' not in page and 'href="http' not in page and "url(http" not in page
     assert "Axes" not in page and "nan dB" not in page
-    # Text in black is not read on a dark page: matplotlib writes none where it is its default.
+    # Black text cannot be read on a dark page. Matplotlib leaves out a colour that is its
+    # default.
     texts = re.findall(r"<text style=\"([^\"]*)\"", page)
     assert texts and all("fill: currentColor" in style for style in texts)
 
 
-def test_what_does_not_hold_is_said(quick: Path) -> None:
+def test_the_page_names_the_statements_that_do_not_hold(quick: Path) -> None:
     report = json.loads((quick / "report.json").read_text())
     page = (quick / "report.html").read_text()
     checks = [check for claim in report["claims"] for check in claim["checks"]]
-    # Nets of twelve steps cannot do what the lecture says: some statements have to fail.
+    # After twelve steps of training some statements cannot hold.
     failed = sum(not check["holds"] for check in checks)
     assert 0 < failed < len(checks)
     assert page.count("<b>Does not hold:</b>") == failed
@@ -74,14 +75,14 @@ def test_finished_runs_are_used_again(quick: Path) -> None:
     (quick / "report.json").write_text(text)
 
 
-def test_claims_that_are_none(tmp_path: Path) -> None:
+def test_unknown_claims_and_test_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"CLAIM: expected one of 1 detectors, .*, got '13'"):
         main(["13", "--out", str(tmp_path)])
     with pytest.raises(ValueError, match=r"for kdae\.tune alone"):
         Lab(tmp_path, True).photos(1, "test")
 
 
-def test_filters_are_where_their_pattern_is() -> None:
+def test_a_filter_responds_most_at_the_place_of_its_pattern() -> None:
     names, kernels = zip(*bank(), strict=True)
     assert len(set(names)) >= 18
     neurons = Bank(len(kernels), 40)
@@ -118,7 +119,7 @@ def test_the_chain_rule_is_tensorflows() -> None:
     assert chain_rule_difference(0) < 1e-12
 
 
-def test_the_hand_made_cheat_is_exact() -> None:
+def test_the_hand_made_network_copies_exactly() -> None:
     image = noise_image(1, 10, 14, 1, dtype=np.float32)
     cheat = hand_made()
     np.testing.assert_array_equal(np.asarray(cheat(image)), image)
@@ -136,15 +137,17 @@ def test_an_edge_of_known_width_is_measured() -> None:
         return np.asarray(gaussian_filter(perfect(noisy), (0, 2, 0)))
 
     assert edge_rise(perfect, 0.1, 1) == pytest.approx(0.8)
-    # From 10 to 90 % an edge blurred by a Gaussian takes 2.563 of its sigmas.
+    # An edge blurred by a Gaussian rises from 10 to 90 % within 2.563 sigmas.
     assert edge_rise(blurred, 0.1, 1) == pytest.approx(2.563 * 2, rel=0.03)
 
 
 def test_an_edge_in_the_wrong_place() -> None:
     loss = misplaced_edge(2)
-    # Three places, eight pixels; the sharp edge errs by one pixel in two cases of three.
+    # There are three places and eight pixels. The sharp edge is wrong in one pixel in two of
+    # the three cases.
     assert loss["sharp"] == pytest.approx((2 / 24, 2 / 24))
-    # The ramp is 1/3, 2/3 where they differ: per pixel 2/9 of squares, 4/9 of sizes.
+    # In the two pixels where the cases differ the ramp is 1/3 and 2/3: the mean square there is
+    # 2/9 and the mean absolute value 4/9.
     assert loss["ramp"] == pytest.approx((2 * 4 / 9 / 8, 2 * 2 / 9 / 8))
     assert loss["blurred"][1] > loss["ramp"][1]
 
@@ -172,7 +175,7 @@ def test_the_page() -> None:
     assert [check["holds"] for check in claim["checks"]] == [True, False]
 
 
-def test_figures_in_words() -> None:
+def test_mean_and_range_as_text() -> None:
     assert mean_range([1.0, 2.0], 1, "dB") == "1.5 dB (1.0 to 2.0)"
     assert mean_range([1.0]) == "1.00"
 

@@ -13,18 +13,21 @@ import numpy as np
 import pytest
 
 import kdae
-from kdae.cards import shipped_models
+from kdae.cards import load_card, shipped_models
+from kdae.model import describe
 from kdae.train import load_config
+from tests.helpers import tiny_model
 
 OLD = Path(__file__).parents[1] / "data" / "old-run"
 # Rounding may differ between versions of TensorFlow and machines.
 CLOSE = 1e-5
 
+# The first argument is the statement to run before plain Keras loads the files.
 PLAIN_KERAS = """
 import sys
-import kdae.model
 import keras
-for path in sys.argv[1:]:
+exec(sys.argv[1])
+for path in sys.argv[2:]:
     print(keras.saving.load_model(path, compile=False).name)
 print(kdae.model.load_model("photo")[1]["name"])
 """
@@ -43,12 +46,15 @@ def test_an_old_run_denoises_as_it_did(family: str) -> None:
     assert load_config(OLD / family / "config.yaml").model.family == family
 
 
-def test_a_program_that_imports_nothing_else_loads_old_and_shipped_files() -> None:
-    # In this process other tests have long registered our layers with Keras.
+def test_plain_keras_loads_old_and_shipped_files_after_the_import_that_the_card_names() -> None:
     weights = Path(kdae.__file__).parent / "weights"
+    cards = [load_card(weights / f"{name}.json") for name in shipped_models()]
+    (statement,) = {card["before_keras_load"] for card in cards}
+    assert statement == describe(tiny_model(), "tiny")["before_keras_load"]
+    # In this process other tests have long registered our layers with Keras.
     files = [OLD / "plain" / "model.keras", OLD / "skip" / "model.keras"]
     files += [weights / f"{name}.keras" for name in shipped_models()]
-    command = [sys.executable, "-c", PLAIN_KERAS, *map(str, files)]
+    command = [sys.executable, "-c", PLAIN_KERAS, statement, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     *names, name = done.stdout.split()

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kdae.noise import camera as module
 from kdae.noise.camera import camera, from_linear, to_linear
+from kdae.noise.colour import LUMA
 
 SEED = tf.constant([3, 5])
 QUIET: dict[str, Any] = {"shot": 0, "read": 0, "jpeg": None}
@@ -153,29 +154,6 @@ def test_a_mosaic_keeps_the_right_colours() -> None:
         np.testing.assert_array_equal(cells[2, 2], corner + np.array([0, 1, 16, 17]))
 
 
-def test_smoothing_keeps_the_mean_and_the_brightness() -> None:
-    noise = tf.random.stateless_normal([40, 50, 3], [1, 2])
-    same = module._smooth(noise, 0.0, 0.0)
-    np.testing.assert_allclose(same, noise, atol=1e-5)
-    colour = module._smooth(noise, 0.0, 2.0)
-    np.testing.assert_allclose(
-        colour @ module.LUMA[:, None], noise @ module.LUMA[:, None], atol=1e-5
-    )
-    assert np.std(colour[..., 0] - colour[..., 1]) < 0.3 * np.std(noise[..., 0] - noise[..., 1])
-    flat_noise = module._smooth(tf.ones([40, 50, 3]), 1.5, 2.0)
-    np.testing.assert_allclose(flat_noise, 1, atol=1e-5)
-
-
-def test_smoothing_is_a_gaussian_of_the_sigma_asked_for() -> None:
-    impulse = np.zeros([41, 41, 3], np.float32)
-    impulse[20, 20] = 1
-    spread = module._smooth(tf.constant(impulse), 1.5, 1.5).numpy()[..., 0]
-    at = np.arange(41) - 20
-    assert (spread * at[:, None] ** 2).sum() == pytest.approx(1.5**2, rel=0.01)
-    assert (spread * at**2).sum() == pytest.approx(1.5**2, rel=0.01)
-    assert spread.sum() == pytest.approx(1, rel=0.01)
-
-
 def test_jpeg_lands_on_8_bits_and_loses_more_at_lower_quality() -> None:
     image = smooth_picture()
     losses = []
@@ -218,9 +196,25 @@ def test_grey_is_the_brightness_of_the_colour_noise() -> None:
     grey = camera(flat(0.5, 1), SEED, **settings)
     colour = camera(flat(0.5, 3), SEED, **settings)
     assert grey.shape == (256, 256, 1)
-    np.testing.assert_allclose(grey, colour @ module.LUMA[:, None], atol=1e-6)
+    np.testing.assert_allclose(grey, colour @ LUMA[:, None], atol=1e-6)
 
 
 def test_other_numbers_of_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="expected 1 or 3 channels, got 4"):
         camera(tf.zeros([32, 32, 4]), SEED)
+
+
+def test_colour_noise_is_kept_by_the_factor_asked_for() -> None:
+    settings: dict[str, Any] = {"shot": 1e-3, "read": 1e-5, "jpeg": None}
+    whole = camera(flat(0.5), SEED, **settings).numpy() - 0.5
+    for changes, factor in (({"colour": 0.4}, 0.4), ({"colour": 0.0}, 0.0)):
+        less = camera(flat(0.5), SEED, **settings, **changes).numpy() - 0.5
+        np.testing.assert_allclose(less @ LUMA, whole @ LUMA, atol=1e-6)
+        for first, second in ((0, 1), (1, 2)):
+            np.testing.assert_allclose(
+                less[..., first] - less[..., second],
+                factor * (whole[..., first] - whole[..., second]),
+                atol=1e-6,
+            )
+    none = camera(flat(0.5), SEED, **settings, colourless=1.0).numpy()
+    np.testing.assert_array_equal(none, np.repeat(none[..., :1], 3, -1))

@@ -176,6 +176,13 @@ EVERYTHING = """
 - {camera: {jpeg: [10, 100]}}
 - {camera: {shot: 1e-3, read: 1e-5, red: 2, blue: 1.5, saturation: 1.3, tone: 0.5, smooth: 0.5,
     smooth_colour: 1, jpeg: null}}
+- {camera: {colour: [0.3, 1], colourless: 0.5}}
+- developed
+- {developed: {sigma: 5, smooth: 0.5, wide: 0.2, wide_smooth: 2, colour: 1, smooth_colour: 2,
+    edges: 1, tilt: 0.3, sharpen: 0.5}}
+- grain
+- {jpeg: {quality: [60, 99], full_colour: 0.5, twice: 0.5}}
+- [developed, {jpeg: {probability: 0.85}}]
 - [{speckle: {sigma: 9}}, {poisson: {peak: 50}}, {gaussian: {sigma: [5, 9]}}]
 - {choice: [identity, {gaussian: {sigma: 25}}, [{poisson: {peak: 9}}, {speckle: {sigma: 9}}]]}
 - {choice: {specs: [identity, {gaussian: {sigma: 25}}], weights: [1, 3]}}

@@ -85,6 +85,8 @@ def test_a_file_and_settings_are_a_diff_over_the_defaults(tmp_path: Path) -> Non
         ("train.clip_norm=0", ["train.clip_norm", "a number above 0 or null", "got 0"]),
         ("train.ema=1", ["train.ema", "a number in [0, 1)", "got 1"]),
         ("data.source=3", ["data.source", "a folder", "got 3"]),
+        ("data.source=[a, 3]", ["data.source", "a list of the first three", "got ['a', 3]"]),
+        ("data.source=[]", ["data.source", "a list of the first three", "got []"]),
         ("data.train_on=[test]", ["data.train_on[0]", "'test'", "train, validation"]),
         ("augment.flip_up_down=1", ["augment.flip_up_down", "true or false", "got 1"]),
         ("3=4", ["3: unknown setting", "known: data"]),

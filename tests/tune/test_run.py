@@ -1,4 +1,4 @@
-"""Searches: what is tried, killed and shared searches, and test pictures seen once."""
+"""Searches: their trials, killed and shared searches, and test pictures that are used once."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ def config(photos: Path, **train: object) -> Config:
 
 @pytest.fixture(scope="module")
 def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search never stopped, of two rates."""
+    """A finished search over two learning rates."""
     out = tmp_path_factory.mktemp("searches") / "whole"
     assert tune(config(photos), [parse_search(RATES)], out, command="the command")
     return out
@@ -77,7 +77,9 @@ def test_the_best_is_trained_on_all_and_measured_on_new_pictures(whole: Path) ->
     assert final.train.learning_rate == 0.03
     assert final.data.train_on == ("train", "validation")
     card = load_card(whole / "final" / CARD)
-    assert card["training"]["pictures"] == 11  # of twelve, all but the one to test
+    assert (
+        card["training"]["pictures"] == 11
+    )  # all of the twelve pictures except the one to test on
     (result,) = card["results"]
     sealed = json.loads((whole / "test.json").read_text())["result"]
     assert result == sealed | {"command": "the command"}
@@ -86,7 +88,7 @@ def test_the_best_is_trained_on_all_and_measured_on_new_pictures(whole: Path) ->
         assert min(picture.size) > 200
 
 
-def test_the_test_pictures_are_seen_once(
+def test_the_test_pictures_are_measured_once(
     whole: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def again(*args: object, **kw: object) -> object:
@@ -97,7 +99,7 @@ def test_the_test_pictures_are_seen_once(
     result = tune(config(photos), [parse_search(RATES)], whole)
     assert result is not None and result["test"]["images"] == 1
     assert (whole / "test.json").read_bytes() == before
-    # Another model is not measured, nor are trials added to a search that has chosen.
+    # No other model is measured, and no trial is added to a search that has chosen.
     other = whole / "trials" / "000"
     with pytest.raises(UserError, match="have been shown to another model"):
         unseen.measure_once(whole / "test.json", other, config(photos), None)
@@ -122,7 +124,7 @@ def test_killed_and_shared(whole: Path, photos: Path, tmp_path: Path) -> None:
     arguments = ["--config", str(tmp_path / "c.yaml"), "--search", RATES, "--out", str(out)]
     command = ["-m", "kdae.tune", *arguments]
     with warm.Command(*command) as killed:
-        # Killed within the first trial, once that has a checkpoint after the first.
+        # The process is killed within the first trial, when that has its second checkpoint.
         found: list[Path] = []
         deadline = time.monotonic() + 300
         while len(found) < 2 and time.monotonic() < deadline:
@@ -136,7 +138,7 @@ def test_killed_and_shared(whole: Path, photos: Path, tmp_path: Path) -> None:
         ended = other.ended()
     assert ended.code == status == 0, ended
     assert "Traceback" not in ended.err
-    # Each trial once, the killed one to its end; one of the two has gone on to the final run.
+    # Each trial ran once, the killed one to its end, and one of the two did the final run.
     assert sorted(p.name for p in (out / "trials").glob("*[0-9]")) == ["000", "001"]
     assert equal(out / "trials" / "000", whole / "trials" / "000")
     assert equal(out / "final", whole / "final")
@@ -156,7 +158,7 @@ def test_poor_and_diverging_trials_end_early(photos: Path, tmp_path: Path) -> No
     assert not (tmp_path / "search" / "trials" / "003" / CHECKPOINTS).exists()
 
 
-def test_ranges_are_drawn_from(
+def test_values_are_drawn_from_ranges(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_config(config(photos, steps=2, validate_every=2, grow=[]), tmp_path / "c.yaml")
@@ -181,7 +183,7 @@ def test_ranges_are_drawn_from(
         ({}, "HERE", "the same as .*, which is trained or chosen on"),
     ],
 )
-def test_pictures_that_are_not_new(
+def test_test_pictures_that_are_not_new_are_refused(
     photos: Path, tmp_path: Path, changed: dict[str, Any], test: str | None, message: str
 ) -> None:
     tree = settings(photos)
@@ -201,7 +203,9 @@ def test_pictures_of_another_folder_as_test(photos: Path, tmp_path: Path) -> Non
     unseen.check_unseen(config(photos), str(new))
 
 
-def test_folders_and_settings_that_cannot_be(whole: Path, photos: Path, tmp_path: Path) -> None:
+def test_wrong_folders_and_settings_are_refused(
+    whole: Path, photos: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UserError, match="exists already and is no search"):
         tune(config(photos), [parse_search(RATES)], photos)
     with pytest.raises(UserError, match=r"train\.learning_rate: expected a number above 0"):

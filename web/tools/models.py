@@ -1,11 +1,11 @@
 """Exports the shipped models for the page: `python web/tools/models.py`; see `make web`.
 
-Writes, all anew:
+It replaces these files:
 
-    web/public/models/models.json     their names, the page's first choice first
+    web/public/models/models.json     the names of the models, the default of the page first
                       NAME/           the TF.js model, its card, its check tile
                       NAME-encoder/   the same up to the features of every scale, for the Lab
-    web/tests/golden/NAME.png         what `kdae.denoise` makes of web/tests/golden/noisy.png
+    web/tests/golden/NAME.png         the result of `kdae.denoise` for noisy.png beside it
 """
 
 import json
@@ -25,18 +25,18 @@ MODELS, GOLDEN = WEB / "public" / "models", WEB / "tests" / "golden"
 VARIANTS = ("float16", "uint8")
 MOST_BYTES = 2_000_000
 MOST_LOSS = 0.05  # dB against Keras
-MOST_DIFFERENCE = 2 / 255  # the page takes no backend that strays further on the check tile
+MOST_DIFFERENCE = 2 / 255  # the page refuses a backend that differs by more on the check tile
 
 
 def choose(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The first variant that is light and right.
+    """Returns the first variant that is small and exact enough for the page.
 
     Args:
-        name: of the model.
-        rows: of the export report.
+        name: The name of the model.
+        rows: The rows of the export report.
 
     Raises:
-        UserError: there is none.
+        UserError: If there is none.
     """
     found = {row["variant"]: row for row in rows}
     faults = []
@@ -60,7 +60,7 @@ def choose(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; it has no arguments."""
     # Not at the top: `run_main` has to quiet TensorFlow before it is imported.
-    from kdae.engine import Denoiser
+    from kdae.engine import load
     from kdae.export import export_model
     from kdae.model import load_model
 
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             variant = choose(name, report["artifacts"])
             shutil.copytree(exports / name / "tfjs" / variant, ready / name)
             shutil.copytree(exports / name / "tfjs" / "encoder", ready / f"{name}-encoder")
-            clean = Denoiser(model, card).denoise(noisy)
+            clean = load(name).denoise(noisy)
             write_image(GOLDEN / f"{name}.png", Picture(clean))
             print(f"{name}: {variant}", flush=True)
         (ready / "models.json").write_text(json.dumps(names) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Runs TFLite files and compares the results of two machines; numpy and LiteRT alone.
+"""Runs TFLite files and compares the results of two machines. Needs NumPy and LiteRT only.
 
-`compare.py run FOLDER OUT.npz` runs every file of FOLDER on a drawn, noisy picture;
-`compare.py diff A.npz B.npz` prints the largest differences, status 1 if one is too large.
+`compare.py run FOLDER OUT.npz` runs every file of FOLDER on a noisy test picture. `compare.py
+diff A.npz B.npz` prints the largest differences. Its status is 1 if one is too large.
 """
 
 import platform
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-# Float sums are added in another order on ARM; 8-bit results may then round differently.
+# ARM adds floats in another order, so 8-bit results may round differently.
 FLOAT_BOUND = 1e-5
 LEVELS_BOUND = 2 / 255
 SIDE = 64
 
 
 def picture(height: int, width: int, channels: int) -> np.ndarray:
-    """Waves, an edge and noise of sigma 25: float32 [1, H, W, C] in [0, 1], 8-bit values."""
+    """Returns waves, an edge and noise of sigma 25: float32 [1, H, W, C] of 8-bit values."""
     y, x = np.mgrid[:height, :width] / 16
     clean = 0.5 + 0.3 * np.sin(x * y / 4) * np.cos(x) + 0.2 * (x > y)
     noise = np.random.default_rng(0).normal(0, 25 / 255, (1, height, width, channels))
@@ -26,7 +26,7 @@ def picture(height: int, width: int, channels: int) -> np.ndarray:
 
 
 def run(folder: str, target: str) -> None:
-    """Runs every file of a folder; those of dynamic size at 64x64."""
+    """Runs every file of a folder. Files of dynamic size get 64x64 pixels."""
     from ai_edge_litert.interpreter import Interpreter
 
     files = sorted(Path(folder).glob("*.tflite"))
@@ -51,7 +51,7 @@ def run(folder: str, target: str) -> None:
 
 
 def diff(first: str, second: str) -> None:
-    """Compares two results."""
+    """Compares the results of two runs and returns the exit status."""
     ours, theirs = np.load(first), np.load(second)
     if sorted(ours.files) != sorted(theirs.files):
         sys.exit(f"error: {first} and {second} are of different files")

@@ -3,11 +3,11 @@
 #
 #     sudo export/mobile/arm/run.sh exports/photo/tflite [PYTHON]
 #
-# `make test-arm` exports a model and calls it.
-# PYTHON (default .venv/bin/python) has kdae with its extra `tflite`. Needs root (bind mount),
-# a Debian or Ubuntu with Python 3.11 packages, and a network the first time; what it fetches
-# is kept in $KDAE_ARM (default ~/.cache/kdae-arm). It shows that the files run on ARM and give
-# the same pictures; it says nothing about speed.
+# `make test-arm` exports a model and calls this script.
+# PYTHON (default .venv/bin/python) has kdae with its extra `tflite`. The script needs root (for a
+# bind mount), a Debian or Ubuntu with Python 3.11 packages, and a network the first time. Downloads
+# are kept in $KDAE_ARM (default ~/.cache/kdae-arm). It checks that the files run on ARM and give
+# the same pictures; it does not measure speed.
 set -eu
 
 files=${1:?"usage: run.sh FOLDER_OF_TFLITE_FILES [PYTHON]"}

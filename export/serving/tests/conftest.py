@@ -1,4 +1,4 @@
-"""Lets the tests import the modules of the server, which are no package."""
+"""Lets the tests import the modules of the server, which are not in a package."""
 
 import sys
 from pathlib import Path

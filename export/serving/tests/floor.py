@@ -1,8 +1,9 @@
-"""What the model does without a server: `python floor.py SAVEDMODEL OUT`.
+"""Measures the rate of the model without a server: `python floor.py SAVEDMODEL OUT`.
 
-Writes noisy photographs `256.png` and `1024.png` (pixels along a side) into OUT, has
-`denoise_bytes` denoise them in this process, by one thread and by as many as the server's, and
-writes the rates into `floor.json`: `{"256": {"1": pictures per second, "2": ...}, ...}`.
+Writes noisy photographs `256.png` and `1024.png` (named by their side in pixels) into OUT,
+denoises them in this process with `denoise_bytes`, with one thread and with as many as the
+server has, and writes the rates to `floor.json`: `{"256": {"1": pictures per second, "2": ...},
+...}`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SIGMA = 25
 
 
 def picture(side: int) -> bytes:
-    """A mosaic of photographs with Gaussian noise, as a PNG file."""
+    """Returns a mosaic of photographs with Gaussian noise, as a PNG file."""
     files = sorted(TILES.rglob("*.png"))[:: 300 // 16]
     tiles = [tf.io.decode_png(file.read_bytes(), channels=3).numpy() for file in files]
     count = side // 256
@@ -37,7 +38,7 @@ def picture(side: int) -> bytes:
 
 
 def rate(model: tf.Module, file: bytes, threads: int, seconds: float) -> float:
-    """Pictures per second, of threads that take them one by one."""
+    """Returns the pictures per second of threads that take one picture after the other."""
     inputs = {"image_bytes": tf.constant([file]), "strength": tf.constant([1.0])}
     denoise = model.signatures["denoise_bytes"]
     denoise(**inputs)

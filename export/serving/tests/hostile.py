@@ -1,4 +1,4 @@
-"""Files that do a server harm if it lets them: of every kind, mutated, and bombs."""
+"""Makes files that could harm a server: of every kind, mutated, and decompression bombs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PICTURE, REFUSED = "picture", "expected a PNG or JPEG file"
 
 
 def saved(image: Image.Image, name: str, **options: object) -> bytes:
-    """A file of a format of Pillow."""
+    """Returns a file in a format of Pillow."""
     file = io.BytesIO()
     image.save(file, name, **options)
     return file.getvalue()
 
 
 def drawn(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """A picture of gradients and noise."""
+    """Returns a picture of gradients and noise."""
     generator = np.random.default_rng(0)
     ramp = np.add.outer(np.arange(height), 2 * np.arange(width))[..., None] % 200
     values = ramp + generator.integers(0, 56, (height, width, 3))
@@ -30,35 +30,35 @@ def drawn(width: int, height: int, mode: str = "RGB") -> Image.Image:
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG file."""
+    """Returns a chunk of a PNG file."""
     return (
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
     )
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes, *more: bytes) -> bytes:
-    """A PNG file of compressed rows; `more` are chunks in front of them."""
+    """Returns a PNG file of compressed rows. `more` are chunks in front of them."""
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = chunk(b"IHDR", head) + b"".join(more)
     return PNG + chunks + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def zeros(count: int) -> bytes:
-    """So many zero bytes, compressed, without ever having them all."""
+    """Returns compressed zero bytes without holding all of them in memory."""
     packer = zlib.compressobj(9)
     parts = [packer.compress(bytes(min(2**20, count - at))) for at in range(0, count, 2**20)]
     return b"".join(parts) + packer.flush()
 
 
 def png16(width: int, height: int, channels: int) -> bytes:
-    """A 16-bit PNG file of noise."""
+    """Returns a 16-bit PNG file of noise."""
     values = np.random.default_rng(0).integers(0, 65536, (height, width * channels), np.uint16)
     rows = b"".join(b"\0" + row.tobytes() for row in values.astype(">u2"))
     return png(width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], zlib.compress(rows))
 
 
 def kinds() -> dict[str, tuple[bytes, str]]:
-    """Files by name, and what comes of them: `PICTURE`, or a part of the error."""
+    """Returns files by name, each with its result: `PICTURE`, or a part of the error."""
     frames = [drawn(20, 20), drawn(20, 20).transpose(Image.Transpose.FLIP_TOP_BOTTOM)]
     several = {"save_all": True, "append_images": frames[1:]}
     jpeg, whole = saved(drawn(40, 30), "JPEG"), saved(drawn(40, 30), "PNG")
@@ -114,10 +114,10 @@ def kinds() -> dict[str, tuple[bytes, str]]:
 
 
 def bombs(max_pixels: int) -> dict[str, tuple[bytes, str]]:
-    """Small files that become large, as `kinds`.
+    """Returns small files that decode to large pictures, in the form of `kinds`.
 
     Args:
-        max_pixels: that the server takes.
+        max_pixels: The number of pixels of the largest picture that the server accepts.
     """
     side = int(max_pixels**0.5)
     large = f"more than the {max_pixels} pixels"
@@ -150,9 +150,9 @@ def bombs(max_pixels: int) -> dict[str, tuple[bytes, str]]:
 
 
 def mutated(count: int) -> Iterator[bytes]:
-    """PNG and JPEG files with bytes changed, added, left out, or swapped; always the same.
+    """Returns the same PNG and JPEG files on every call, with bytes changed, added or removed.
 
-    Every second PNG gets right checksums again, so that its faults are found further in.
+    Every second PNG gets correct checksums again, so that a later stage finds its faults.
     """
     images = [drawn(48, 64, mode) for mode in ("RGB", "L", "P", "RGBA")]
     originals = [saved(image, "PNG") for image in images] + [png16(48, 64, 3)]
@@ -180,7 +180,7 @@ def mutated(count: int) -> Iterator[bytes]:
 
 
 def with_checksums(data: bytes) -> bytes:
-    """A PNG file whose chunks have right checksums, as far as chunks can be told."""
+    """Corrects the checksums of a PNG file, as far as its chunks can be found."""
     out, at = data[:8], 8
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")

@@ -1,9 +1,9 @@
-"""Load on a server of its own: `python load.py SAVEDMODEL [--minutes 10]`.
+"""Measures a server under load: `python load.py SAVEDMODEL [--minutes 10]`.
 
-First what the model does in a process without a server (`floor.py`), then what the server
-does for 1, 8 and 64 clients at once, each of which sends its next picture when it has its
-last, or a second after a refusal; at the end its memory over minutes of 8 clients. Ends with
-status 1 if a bar is missed.
+It first measures the rate of the model in a process without a server (`floor.py`), then that of
+the server for 1, 8 and 64 clients at once. A client sends its next picture when it has got the
+last one, or a second after a refusal. At the end it measures the memory over minutes of 8
+clients. The exit status is 1 if a bound is missed.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ PATH = "/v1/models/photo:predict"
 
 
 class Figures(NamedTuple):
-    """What was measured.
+    """The figures of one measurement.
 
     Attributes:
-        rate: pictures per second.
-        p50, p99: milliseconds from question to answer, of pictures.
-        refused: answers 503.
-        errors: everything else.
+        rate: Pictures per second.
+        p50: The median time from request to answer, in milliseconds.
+        p99: The 99th percentile of that time, in milliseconds.
+        refused: The number of answers with status 503.
+        errors: The number of all other answers.
     """
 
     rate: float
@@ -54,12 +55,12 @@ class Figures(NamedTuple):
 
 
 class Load:
-    """Clients at a server, from `start` to `stop`.
+    """Clients that send pictures to a server until `stop`.
 
     Args:
-        address: of the server.
-        file: the picture that they send.
-        clients: how many.
+        address: The address of the server.
+        file: The picture that they send.
+        clients: The number of clients.
     """
 
     def __init__(self, address: str, file: bytes, clients: int) -> None:
@@ -93,25 +94,25 @@ class Load:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets what was measured so far."""
+        """Drops what was measured so far."""
         self.times: list[float] = []
         self.refused = self.errors = 0
         self.since = time.perf_counter()
 
     def figures(self) -> Figures:
-        """What was measured since the last `reset`."""
+        """Returns what was measured since the last `reset`."""
         seconds = time.perf_counter() - self.since
         times = sorted(self.times)
         p50, p99 = (times[int(share * (len(times) - 1))] for share in (0.5, 0.99))
         return Figures(len(times) / seconds, p50, p99, self.refused, self.errors)
 
     def stop(self) -> None:
-        """Sends the clients home."""
+        """Stops the clients."""
         self.runner.quit()
 
 
 def measure(server: Server, file: bytes, clients: int, seconds: float) -> Figures:
-    """Puts load on the server, and waits until it has nothing more to do."""
+    """Puts load on the server, and waits until all requests are answered."""
     load = Load(server.rest, file, clients)
     gevent.sleep(seconds)
     # At least as long as every client's first picture takes.
@@ -127,7 +128,7 @@ def measure(server: Server, file: bytes, clients: int, seconds: float) -> Figure
 
 
 def soak(server: Server, file: bytes, minutes: float) -> tuple[Figures, list[float]]:
-    """Load of 8 clients; memory in megabytes, one value each `SAMPLE` seconds."""
+    """Returns the memory in megabytes every `SAMPLE` seconds under the load of 8 clients."""
     load = Load(server.rest, file, BAR_CLIENTS)
     memory = []
     while time.perf_counter() - load.since < 60 * minutes:
@@ -139,7 +140,7 @@ def soak(server: Server, file: bytes, minutes: float) -> tuple[Figures, list[flo
 
 
 def main() -> int:
-    """Runs the command; 1 if a bar is missed."""
+    """Runs the command. Returns 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", help="folder of the SavedModel, with its version")
     parser.add_argument("--minutes", type=float, default=10, help="of watching memory (10)")
@@ -188,7 +189,7 @@ def main() -> int:
 
 
 def row(side: int, clients: int, found: Figures, floor: float, server: Server) -> str:
-    """One line of the table."""
+    """Formats one line of the table."""
     return (
         f"{side:>4}x{side:<4}  {clients:>8}  {found.rate:>10.2f}  {found.rate / floor:>8.2f}  "
         f"{found.p50:>6.0f}  {found.p99:>6.0f}  {found.refused:>7}  {found.errors:>6}  "

@@ -1,4 +1,4 @@
-"""Starts `server.py` for tests and measurements, and watches it. Standard library only."""
+"""Starts `server.py` for tests and measurements. Needs the standard library only."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ START_SECONDS = 600
 
 
 class Server:
-    """A server of its own process on free ports of this machine, while a `with` block runs.
+    """A context manager that runs a server in a process, on free ports of this machine.
 
     Args:
-        model: folder of the SavedModel, with its version.
-        options: of `server.py`.
+        model: The folder of one version of the SavedModel.
+        options: Options of `server.py`.
     """
 
     def __init__(self, model: str | Path, *options: str) -> None:
@@ -55,7 +55,7 @@ class Server:
             self.process.kill()
 
     def ready(self) -> bool:
-        """Whether it says that it is."""
+        """Returns whether the server reports that it is ready."""
         try:
             with urllib.request.urlopen(f"{self.rest}/v2/health/ready", timeout=30) as answer:
                 return bool(answer.status == 200)
@@ -63,7 +63,7 @@ class Server:
             return False
 
     def megabytes(self, field: str = "VmRSS") -> float:
-        """Memory that it holds; `VmHWM`: the most that it ever did."""
+        """Returns its memory; with `VmHWM`, the largest that it ever had."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(rf"{field}:\s+(\d+) kB", status)
         assert found
@@ -71,7 +71,7 @@ class Server:
 
 
 def free_ports() -> tuple[int, int]:
-    """Two ports that nobody uses."""
+    """Returns two free ports."""
     with socket.socket() as one, socket.socket() as other:
         for each in (one, other):
             each.bind(("127.0.0.1", 0))

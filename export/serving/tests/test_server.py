@@ -1,6 +1,6 @@
-"""The running server: the client, whatever is not a picture, and too much at once.
+"""Tests the running server: the client, files that are no pictures, and too many requests.
 
-`make test-serving` runs this; it needs the server's environment and takes minutes.
+`make test-serving` runs these tests, which need the environment of the server and take minutes.
 """
 
 import base64
@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def noisy(*shape: int, dtype: Any = np.uint8) -> np.ndarray:
-    """Waves with noise."""
+    """Returns a picture of waves with noise."""
     y, x = np.mgrid[: shape[0], : shape[1]] / 16
     clean = 0.5 + 0.3 * np.sin(x * y / 4) * np.cos(x)
     values = clean[..., None] + np.random.default_rng(0).normal(0, 0.1, shape)
@@ -55,7 +55,7 @@ def noisy(*shape: int, dtype: Any = np.uint8) -> np.ndarray:
 
 
 def post(server: Server, body: Any, path: str = PATH, method: str = "POST") -> tuple[int, Any]:
-    """Status and JSON of an answer; `body` is bytes or becomes JSON."""
+    """Returns the status and JSON of an answer. A `body` that is not bytes is sent as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(server.rest + path, data, headers, method=method)
@@ -71,7 +71,7 @@ def instance(file: bytes, **more: Any) -> dict[str, Any]:
 
 
 def outcome(server: Server, file: bytes) -> str:
-    """`picture`, or the error that was given; whatever else is a failure."""
+    """Returns `picture` or the error message. Any other answer fails the test."""
     status, answer = post(server, {"instances": [instance(file)]})
     if status == 200:
         (prediction,) = answer["predictions"]
@@ -111,7 +111,7 @@ def test_a_bad_picture_does_its_neighbours_no_harm(server: Server) -> None:
 
 
 def infer(server: Server, *inputs: Any, raw: list[bytes] | None = None, **more: Any) -> Any:
-    """A request of version 2 over gRPC."""
+    """Returns a function that sends a request of version 2 over gRPC."""
     with grpc.insecure_channel(server.grpc.removeprefix("kserve://")) as channel:
         stub = service.GRPCInferenceServiceStub(channel)
         request = protocol.ModelInferRequest(
@@ -248,7 +248,7 @@ def test_every_kind_of_file(server: Server) -> None:
 
 
 def test_mutated_files(server: Server) -> None:
-    """2,000 of them: each gets an error or a picture, the server lives, memory comes back."""
+    """Each of 2,000 files gets an error or a picture, and memory is returned afterwards."""
     good = encode(noisy(64, 64, 3))
     before = Client(server.rest, MODEL).denoise_file(good)
     for _ in range(20):
@@ -259,7 +259,7 @@ def test_mutated_files(server: Server) -> None:
             pool.map(lambda file: outcome(server, file), hostile.mutated(MUTATIONS))
         )
     assert sum(found.values()) == MUTATIONS
-    # Both happen, or the mutations are too mild or too wild.
+    # If one of the two never happens, the mutations are too mild or too wild.
     assert 0.05 * MUTATIONS < found["picture"] < 0.95 * MUTATIONS, found
     assert server.process.poll() is None and server.ready()
     assert Client(server.rest, MODEL).denoise_file(good) == before
@@ -270,7 +270,7 @@ def test_mutated_files(server: Server) -> None:
 
 
 def test_bombs(server: Server) -> None:
-    """The largest that is allowed is denoised, what is larger refused; memory comes back."""
+    """The largest allowed picture is denoised, larger ones are refused, memory is returned."""
     outcome(server, encode(noisy(512, 512, 3)))
     memory = server.megabytes()
     for name, (file, expected) in hostile.bombs(MAX_PIXELS).items():
@@ -283,7 +283,7 @@ def test_bombs(server: Server) -> None:
 
 
 def test_overload_is_refused_and_forgotten(server: Server) -> None:
-    """64 clients at once: so many as there are places get pictures, the others 503."""
+    """Of 64 clients at once, those that get a place get pictures and the others 503."""
     body = {"instances": [instance(encode(noisy(700, 700, 3)))]}
     with ThreadPoolExecutor(64) as pool:
         found = Counter(

@@ -1,1 +1,1 @@
-"""SavedModel for servers; see `kdae.export.savedmodel.exporter`."""
+"""Writes SavedModels for servers; see `kdae.export.savedmodel.exporter`."""

@@ -1,4 +1,4 @@
-"""SavedModel for servers: pictures of any size in, pictures of that size out.
+"""Writes a SavedModel for servers, which denoises pictures of any size.
 
     savedmodel/1/saved_model.pb, variables/    version 1, as TF Serving names its folders
                  assets.extra/model-card.json, tf_serving_warmup_requests
@@ -9,7 +9,7 @@
                    strength: float32 [1] or [N] in [0, 1], default 1
                    -> png_bytes: string [N] of PNG files
 
-Padding and cropping are part of the graph. Nothing of kdae is needed to load it.
+Padding and cropping are part of the graph, and kdae is not needed to load it.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from kdae.export.savedmodel.warmup import write_warmup
 
 REQUIRES: dict[str, str] = {}
 VERSION = "1"
-TILE = 1024  # pixels along a side, without context; a multiple of every model's multiple
+TILE = 1024  # side of a tile in pixels, without context; a multiple of every size_multiple
 
 
 class Service:
-    """The two signatures.
+    """The two signatures of the SavedModel.
 
     Args:
-        model: [N, H, W, C] float32 to the same shape.
-        multiple: what H and W of the model must be multiples of.
-        halo: context around a tile, in pixels.
-        max_pixels: largest picture that `denoise_bytes` decodes.
+        model: The model, from [N, H, W, C] float32 to the same shape.
+        multiple: The number that H and W must be multiples of.
+        halo: The context around a tile in pixels.
+        max_pixels: The number of pixels of the largest picture that `denoise_bytes` decodes.
     """
 
     def __init__(self, model: keras.Model, multiple: int, halo: int, max_pixels: int) -> None:
@@ -52,10 +52,10 @@ class Service:
         self.max_pixels = max_pixels
 
     def signatures(self) -> dict[str, Any]:
-        """Both, by name, for `save_graph`."""
+        """Returns both signatures by name, for `save_graph`."""
         image = tf.TensorSpec([None, None, None, self.channels], tf.float32, "image")
         files = tf.TensorSpec([None], tf.string, "image_bytes")
-        # A signature's default must be a tensor: it goes into the graph.
+        # The default of a signature must be a tensor, as it is part of the graph.
         default = tf.constant([1.0])
 
         def serving_default(image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -73,18 +73,18 @@ class Service:
         }
 
     def denoise(self, image: tf.Tensor) -> tf.Tensor:
-        """Denoises [N, H, W, C] of any size, continued by reflection to a multiple."""
+        """Denoises [N, H, W, C] of any size, padded by reflection to a multiple."""
         height, width = tf.unstack(tf.shape(image)[1:3])
         padded = tf.gather(image, reflected(height, self.multiple), axis=1)
         padded = tf.gather(padded, reflected(width, self.multiple), axis=2)
         return self._tiles(padded)[:, :height, :width]
 
     def _tiles(self, image: tf.Tensor) -> tf.Tensor:
-        """Denoises tile by tile, as `kdae.engine`: memory depends on the tile alone."""
+        """Denoises tile by tile, so that the memory does not depend on the picture."""
         height, width = tf.unstack(tf.shape(image)[1:3])
 
         def bounds(index: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, slice]:
-            """With how much context to run tile `index`, and what of the result to keep."""
+            """Returns the pixels that a tile needs, and the part of the result to keep."""
             start, low = index * TILE, tf.maximum(index * TILE - self.halo, 0)
             context = tf.range(low, tf.minimum(start + TILE + self.halo, length))
             return context, slice(start - low, tf.minimum(start + TILE, length) - low)
@@ -103,10 +103,10 @@ class Service:
         return tf.transpose(_joined(row, -(-height // TILE)), [1, 0, 2, 3])
 
     def denoise_any(self, image: tf.Tensor) -> tf.Tensor:
-        """Denoises [H, W, 1 or 3], whatever the model's own number of channels.
+        """Denoises [H, W, 1 or 3] with a model of either number of channels.
 
-        As `kdae.engine`: a grey model treats colours one by one, a colour model is shown a
-        grey picture three times.
+        As in `kdae.engine`, a grey model denoises red, green and blue one by one, and a colour
+        model gets a grey picture as three equal channels.
         """
         if self.channels == 1:
             planes = tf.transpose(image, [2, 0, 1])[..., tf.newaxis]
@@ -121,7 +121,7 @@ class Service:
         )
 
     def denoise_files(self, files: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
-        """PNG and JPEG files [N] to PNG files [N]."""
+        """Denoises PNG and JPEG files, string [N]; returns PNG files, string [N]."""
         count = tf.shape(files)[0]
         fits = tf.logical_or(tf.size(strength) == 1, tf.size(strength) == count)
         inside = tf.reduce_all((strength >= 0.0) & (strength <= 1.0))
@@ -148,7 +148,7 @@ class Service:
 
 
 def _joined(part: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tensor:
-    """Concatenates part(0), part(1), ... of rank 4 along their first axis."""
+    """Concatenates the tensors part(0), part(1), ... of rank 4 along their first axis."""
     parts = tf.TensorArray(tf.float32, count, infer_shape=False, element_shape=[None] * 4)
     _, parts = tf.while_loop(
         lambda index, _: index < count,
@@ -160,7 +160,7 @@ def _joined(part: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tens
 
 
 def export(job: Job) -> list[Artifact]:
-    """Writes `1/`, both signatures in it."""
+    """Writes the folder `1/` with both signatures."""
     folder = job.folder / VERSION
     multiple, halo = int(job.card["size_multiple"]), int(job.card["halo"])
     service = Service(job.model, multiple, halo, job.max_pixels)
@@ -171,7 +171,7 @@ def export(job: Job) -> list[Artifact]:
     write_warmup(extra, job.name, service.channels)
     return [
         Artifact("float32", folder, Bounds(FLOAT32_BOUND), signature="serving_default"),
-        # What comes out there is rounded to 8 bits, so up to half a level off.
+        # The PNG output is rounded to 8 bits, which changes a value by up to half a level.
         Artifact(
             "PNG bytes", folder, Bounds(0.5 / 255 + FLOAT32_BOUND), signature="denoise_bytes"
         ),
@@ -179,6 +179,6 @@ def export(job: Job) -> list[Artifact]:
 
 
 def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
-    """Runs SavedModels in a process of its own, which knows nothing of kdae's classes."""
+    """Runs SavedModels in a separate process that does not import kdae."""
     script = Path(__file__).with_name("run_savedmodel.py")
     return run_script([sys.executable, str(script)], artifacts, pictures, THREADS)

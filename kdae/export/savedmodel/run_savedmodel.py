@@ -1,6 +1,6 @@
 """Runs exported SavedModels: `run_savedmodel.py FOLDER`; see `kdae.export.exchange`.
 
-A script of its own that imports TensorFlow and nothing of kdae: what a server has.
+This script imports TensorFlow but not kdae, as a server does.
 """
 
 import json
@@ -16,12 +16,12 @@ import tensorflow as tf
 
 
 def main(folder: Path) -> None:
-    """Runs every job of `jobs.json`."""
+    """Runs all jobs of `jobs.json` with each number of threads."""
     task = json.loads((folder / "jobs.json").read_text())
     milliseconds: list[dict[str, float]] = [{} for _ in task["jobs"]]
     for threads in task["threads"]:
-        # TensorFlow's number of threads is fixed once it has begun: one process for each.
-        # Nothing has begun before the fork, importing TensorFlow apart.
+        # TensorFlow's number of threads cannot be changed after its first operation, so each
+        # number has a process of its own. Before the fork TensorFlow is only imported.
         child = os.fork()
         if not child:
             run(folder, task, threads)
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
 
 
 def run(folder: Path, task: dict[str, Any], threads: int) -> None:
-    """Runs every job with a number of threads; leaves the outputs, and the times in `ms`."""
+    """Runs all jobs with a number of threads; writes the outputs, and the times to `ms`."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     milliseconds = []
@@ -55,13 +55,13 @@ def run(folder: Path, task: dict[str, Any], threads: int) -> None:
 
 
 def floats(model: tf.Module) -> Callable[[np.ndarray], np.ndarray]:
-    """The signature of floats, on [H, W, C]."""
+    """Returns the signature of floats as a function on [H, W, C]."""
     signature = model.signatures["serving_default"]
     return lambda image: signature(image=tf.constant(image[None]))["denoised"][0].numpy()
 
 
 def files(model: tf.Module) -> Callable[[np.ndarray], np.ndarray]:
-    """The signature of files, on [H, W, C]: through 8-bit PNG in and out."""
+    """Returns the signature of files as a function on [H, W, C], through 8-bit PNG."""
     signature = model.signatures["denoise_bytes"]
 
     def call(image: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def files(model: tf.Module) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def timed(call: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> float:
-    """Seconds that one call takes."""
+    """Returns the seconds that one call takes."""
     start = time.perf_counter()
     call(image)
     return time.perf_counter() - start

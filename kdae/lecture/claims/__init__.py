@@ -1,1 +1,1 @@
-"""The claims of the lecture, one file each; `kdae.lecture` says what is in one."""
+"""The claims of the lecture, one file each. `kdae.lecture` says what such a file holds."""

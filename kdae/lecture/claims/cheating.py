@@ -26,7 +26,7 @@ NOISE = {"gaussian": {"sigma": 25}}
 
 
 def run(lab: Lab) -> Outcome:
-    """Compares a net trained without noise with the same net trained with it."""
+    """Compares a network trained without noise with the same network trained with noise."""
     kinds = ("denoising", "copying")
     nets = {kind: [net(lab, kind, seed) for seed in lab.seeds] for kind in kinds}
     cheat = hand_made()
@@ -119,13 +119,15 @@ def run(lab: Lab) -> Outcome:
 
 
 def hand_made() -> keras.Model:
-    """Conv 3x3 (each filter copies one pixel), stride 2, ReLU; a decoder that puts them back.
+    """Returns a network that copies its input without having been trained.
 
-    The first filter copies its centre pixel, the others its right, lower and lower right
-    neighbours. [N, H, W, 1] to the same, exact for values of at least 0, H and W even.
+    The encoder is a 3x3 convolution with stride 2 and a ReLU. Its first filter copies the
+    centre pixel, the others the right, lower and lower right neighbours. The decoder (depth to
+    space) puts the four copies back in place. [N, H, W, 1] gives the same shape. The copy is
+    exact for values of at least 0 if H and W are even.
     """
     image = keras.Input((None, None, 1))
-    # Padded by hand: `same` would pad the far side alone, and the centre would be another.
+    # The padding is explicit because `same` pads the far side alone, which moves the centre.
     copy = keras.layers.Conv2D(4, 3, strides=2, use_bias=False, padding="valid")
     x = keras.layers.ReLU()(copy(keras.layers.ZeroPadding2D(((1, 0), (1, 0)))(image)))
     model = keras.Model(image, DepthToSpace()(x))

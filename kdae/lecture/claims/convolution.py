@@ -1,4 +1,4 @@
-"""Claim 3: convolution arithmetic, and what a unit sees."""
+"""Claim 3: the arithmetic of convolutions, and the pixels that a unit sees."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READ = ("kdae/model/geometry.py", "kdae/model/network.py")
 
 
 def run(lab: Lab) -> Outcome:
-    """Compares computed sizes and fields with those of real layers and gradients."""
+    """Compares computed sizes and receptive fields with those of real layers and gradients."""
     sizes = _sizes()
     model = build_denoiser(ModelConfig(widths=lab.pick((8, 12, 16), (4, 8)),
                                        blocks=lab.pick((1, 1, 1), (1, 1))), 1)  # fmt: skip
@@ -81,7 +81,7 @@ def run(lab: Lab) -> Outcome:
             ("input", "filter", "stride", "padding", "computed", "Keras"),
             [row for row in sizes if row[0] == 7],
         ),
-        _blocks(model),
+        _shapes(model),
         *[_square(row, *measured[row.name][1:], side) for row in drawn],
         table(
             "Layer by layer", "Receptive fields in pixels, computed and measured.",
@@ -110,7 +110,7 @@ def run(lab: Lab) -> Outcome:
 
 
 def _sizes() -> list[tuple[Any, ...]]:
-    """(size, kernel, stride, padding, computed, Keras') for many combinations."""
+    """Returns rows (size, kernel, stride, padding, computed size, size in Keras)."""
     rows: list[tuple[Any, ...]] = []
     for size in (7, 8):
         for kernel, stride in ((3, 1), (3, 2), (5, 2)):
@@ -125,7 +125,7 @@ def _sizes() -> list[tuple[Any, ...]]:
 
 
 def _all_alive(model: keras.Model) -> None:
-    """Gives every filter positive weights, so that no ReLU or sum hides a dependence."""
+    """Makes all weights positive, so that no ReLU and no sum hides a dependence."""
     rng = np.random.default_rng(0)
     for layer in model.layers:
         if weights := layer.get_weights():
@@ -135,7 +135,12 @@ def _all_alive(model: keras.Model) -> None:
 
 
 def _support(model: keras.Model, row: Row, side: int, multiple: int) -> tuple[int, Any, Any]:
-    """Measured field of a unit, over all phases; and of one unit the gradient and place."""
+    """Measures which pixels have a gradient for a unit of a layer.
+
+    Returns:
+        The width in pixels over all phases of the unit; the gradient of one unit, [side, side];
+        the place of that unit in its layer.
+    """
     part = keras.Model(model.input, model.get_layer(row.name).output)
     jump = row.reach.jump
     start = int(side / 2 / jump)
@@ -144,7 +149,7 @@ def _support(model: keras.Model, row: Row, side: int, multiple: int) -> tuple[in
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(image)
         out = part(image)
-        # Units differ in what they see by their place within one unit of the coarsest scale.
+        # What a unit sees depends on its place (phase) within one unit of the coarsest scale.
         units = [
             tf.reduce_sum(out[0, i, i]) for i in range(start, start + int(multiple / jump))
         ]
@@ -159,7 +164,7 @@ def _support(model: keras.Model, row: Row, side: int, multiple: int) -> tuple[in
 
 
 def _square(row: Row, gradient: np.ndarray, place: int, side: int) -> Exhibit:
-    """The computed square over the measured gradient."""
+    """Draws the computed square over the measured gradient."""
     axes = canvas(4.2, 4.2, xlabel="x (pixels)", ylabel="y (pixels)")
     axes.grid(visible=False)
     axes.imshow(np.sqrt(gradient / gradient.max()), cmap="viridis")
@@ -174,8 +179,8 @@ def _square(row: Row, gradient: np.ndarray, place: int, side: int) -> Exhibit:
     )  # fmt: skip
 
 
-def _blocks(model: keras.Model, side: int = 64) -> Exhibit:
-    """The shapes that a picture goes through, as blocks."""
+def _shapes(model: keras.Model, side: int = 64) -> Exhibit:
+    """Draws the output of each layer for one picture as a rectangle."""
     axes = canvas(9.0, 3.4)
     axes.axis("off")
     x = 0.0
@@ -200,7 +205,7 @@ def _blocks(model: keras.Model, side: int = 64) -> Exhibit:
 
 
 def _influence(model: keras.Model, lab: Lab) -> np.ndarray:
-    """Mean size of the gradient of an output in the middle, per pixel of the input."""
+    """Returns the mean absolute gradient of a middle output pixel for each input pixel."""
     field = totals(model).receptive_field
     multiple = totals(model).size_multiple
     side = lab.pick(-(-(field + multiple) // (2 * multiple)) * 2 * multiple, 8 * multiple)

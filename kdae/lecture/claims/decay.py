@@ -1,4 +1,4 @@
-"""Claim 12: the scale of the weight decay, chosen by the lecture's own protocol."""
+"""Claim 12: the scale of the weight decay, chosen by the protocol of the lecture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import numpy as np
 
 from kdae.lecture.exhibits import curves, mean_range, table
-from kdae.lecture.lab import Lab, Settings
+from kdae.lecture.lab import Lab, Overrides
 from kdae.lecture.report import Outcome
 from kdae.train.config import config_from_dict
 from kdae.tune.run import tune
@@ -22,11 +22,11 @@ CLAIM = (
 )
 READ = ("kdae/tune/run.py", "kdae/tune/trials.py", "kdae/tune/sealed.py")
 SCALES = ("0", "1e-6", "1e-5", "1e-4", "1e-3")
-FEW: Settings = {"data": {"limit": 8}, "train": {"steps": 600, "validate_every": 150}}
+FEW: Overrides = {"data": {"limit": 8}, "train": {"steps": 600, "validate_every": 150}}
 
 
 def run(lab: Lab) -> Outcome:
-    """Runs the search once per seed."""
+    """Runs `kdae.tune` once per seed and compares what the seeds choose."""
     scales = lab.pick(SCALES, ("0", "1e-3"))
     choice = parse_search(f"train.weight_decay={','.join(scales)}")
     chosen, held_out, new, noisy = [], [], [], []

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kdae.data import KDAE_PHOTOS, load_pictures, training_batches
 from kdae.lecture.exhibits import curves, table
-from kdae.lecture.lab import Lab, Settings
+from kdae.lecture.lab import Lab, Overrides
 from kdae.lecture.report import Outcome
 from kdae.train.config import config_from_dict
 from kdae.train.losses import l1_l2
@@ -23,7 +23,7 @@ CLAIM = (
     "layer by layer."
 )
 READ = ("kdae/train/step.py", "kdae/train/optimizers.py", "kdae/data/batches.py")
-SGD: Settings = {
+SGD: Overrides = {
     "model": {"family": "plain", "widths": [16], "blocks": [1], "bias": True},
     "loss": {"l1": 0.0, "l2": 1.0},
     "train": {
@@ -45,7 +45,7 @@ RATES: dict[str, dict[str, Any]] = {
 
 
 def run(lab: Lab) -> Outcome:
-    """Measures batch gradients, step sizes, and the chain rule against TensorFlow."""
+    """Measures gradients of batches, step sizes, and the chain rule against TensorFlow."""
     sizes, errors = _batch_errors(lab)
     slope = np.polyfit(np.log(sizes), np.log(errors.mean(axis=0)), 1)[0]
     every = lab.pick(20, 2)
@@ -133,7 +133,7 @@ def _first(messages: list[str]) -> str:
 
 
 def _batch_errors(lab: Lab) -> tuple[np.ndarray, np.ndarray]:
-    """Batch sizes, and the relative error of their gradients [seeds, sizes]."""
+    """Returns batch sizes and the relative errors of their gradients, [seeds, sizes]."""
     count = lab.pick(1024, 64)
     sizes = 2 ** np.arange(0, int(np.log2(count)) - 2)
     errors = np.zeros((len(lab.seeds), len(sizes)))
@@ -146,14 +146,15 @@ def _batch_errors(lab: Lab) -> tuple[np.ndarray, np.ndarray]:
         for column, size in enumerate(sizes):
             picks = [rng.choice(count, size, replace=False) for _ in range(lab.pick(60, 5))]
             gaps = [np.sum((each[pick].mean(axis=0) - full) ** 2) for pick in picks]
-            # Drawn without replacement from finitely many, a batch errs a little less.
+            # Batches are drawn without replacement from `count` examples, which makes the error
+            # a little smaller. This factor undoes that.
             finite = (count - size) / (count - 1)
             errors[row, column] = np.sqrt(np.mean(gaps) / finite / np.sum(full**2))
     return sizes, errors
 
 
 def _gradients(model: keras.Model, lab: Lab, count: int, seed: int) -> np.ndarray:
-    """The gradient of each of `count` examples, as rows."""
+    """Returns the gradient of each of `count` examples, [count, weights]."""
     config = config_from_dict(lab.settings(SGD, seed=seed))
     pictures = load_pictures(KDAE_PHOTOS, "train", 1, config.data.limit)
     examples = training_batches(
@@ -171,10 +172,17 @@ def _gradients(model: keras.Model, lab: Lab, count: int, seed: int) -> np.ndarra
 
 
 def chain_rule_difference(seed: int) -> float:
-    """Largest difference of our gradients and TensorFlow's, over the largest gradient.
+    """Computes gradients by the chain rule and compares them with those of TensorFlow.
 
-    The net is conv, bias, ReLU, twice, then a 1x1 conv; the loss the mean of squares. With x_k
-    the output of layer k, d_k = dC/dx_k follows from d_(k+1) by the chain rule.
+    The network has two 3x3 convolutions with bias and ReLU, then a 1x1 convolution. The loss C
+    is the mean of squares. If x_k is the output of layer k, then d_k = dC/dx_k follows from
+    d_(k+1) by the chain rule.
+
+    Args:
+        seed: The seed of the picture and the weights.
+
+    Returns:
+        The largest difference of two gradients, divided by the largest gradient.
     """
     rng = np.random.default_rng(seed)
     image, clean = rng.random((2, 12, 12, 1))
@@ -182,7 +190,7 @@ def chain_rule_difference(seed: int) -> float:
     kernels = [rng.normal(0, 0.4, shape) for shape in shapes]
     biases = [rng.normal(0, 0.1, shape[-1]) for shape in shapes]
 
-    # Forward: keep what every layer was given.
+    # Forward: the input of every layer is kept.
     inputs, before_relu, x = [], [], image
     for k, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
         windows = _windows(x, kernel.shape[0])
@@ -197,7 +205,8 @@ def chain_rule_difference(seed: int) -> float:
         if k < 2:
             d = d * (before_relu[k] > 0)
         ours = [np.einsum("hwijc,hwd->ijcd", inputs[k], d), d.sum(axis=(0, 1)), *ours]
-        # Each output went into the sums around it: the same windows, the filter turned round.
+        # Each input value went into the outputs around it, so the same windows are taken and
+        # the filter is turned by half a turn.
         turned = kernels[k][::-1, ::-1]
         d = np.einsum("hwijd,ijcd->hwc", _windows(d, turned.shape[0]), turned)
 
@@ -214,7 +223,7 @@ def chain_rule_difference(seed: int) -> float:
 
 
 def _windows(x: np.ndarray, size: int) -> np.ndarray:
-    """[h, w, c] -> [h, w, size, size, c]: the zero-padded window around each pixel."""
+    """Returns the zero-padded window around each pixel of [h, w, c]: [h, w, size, size, c]."""
     edge = size // 2
     padded = np.pad(x, [(edge, edge), (edge, edge), (0, 0)])
     view = np.lib.stride_tricks.sliding_window_view(padded, (size, size, x.shape[-1]))

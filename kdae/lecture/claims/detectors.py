@@ -1,4 +1,4 @@
-"""Claim 1: filter and ReLU."""
+"""Claim 1: filters with ReLU as pattern detectors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ READ = ("kdae/lecture/filters.py",)
 
 
 def run(lab: Lab) -> Outcome:
-    """Recovers photographs from responses, with fewer and fewer filters."""
+    """Recovers photographs from the responses of fewer and fewer filters."""
     side, rounds = lab.pick((128, 150), (48, 20))
     photos = [p[64 : 64 + side, 64 : 64 + side, 0] for p in lab.photos(lab.pick(6, 2))]
-    photos = photos[2:] + photos[:2]  # the first is shown: one full of edges
+    photos = photos[2:] + photos[:2]  # the page shows the first; this one is full of edges
     filters = bank()
     counts = [1, 2, 4, 8, 16, 24, len(filters)]
     ways = ("deconvolution of linear responses", "least squares from ReLU outputs",
@@ -108,6 +108,6 @@ def run(lab: Lab) -> Outcome:
 
 
 def _stored(responses: np.ndarray) -> np.ndarray:
-    """Rounded to 8 bits of the largest response."""
+    """Rounds responses to 256 levels between 0 and the largest."""
     unit = np.abs(responses).max() / 255
     return np.asarray(np.rint(responses / unit) * unit)

@@ -1,4 +1,4 @@
-"""Claim 2: what an overcomplete representation bears."""
+"""Claim 2: errors in an overcomplete representation."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SIGMA = 25 / 255
 
 
 def run(lab: Lab) -> Outcome:
-    """Corrupts responses, then thresholds those of a noisy picture."""
+    """Corrupts the responses to photographs, and thresholds the responses to noisy ones."""
     side, rounds = lab.pick((128, 30), (48, 8))
     photos = [p[64 : 64 + side, 64 : 64 + side, 0] for p in lab.photos(lab.pick(6, 2))]
-    photos = photos[2:] + photos[:2]  # the first is shown: one full of edges
+    photos = photos[2:] + photos[:2]  # the page shows the first; this one is full of edges
     counts, shares = [4, 8, 16, 36], [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4]
     plain = np.zeros((len(counts), len(photos), len(shares)))
     trusting = np.zeros_like(plain)
@@ -35,7 +35,7 @@ def run(lab: Lab) -> Outcome:
             rng = np.random.default_rng(place)
             clean = neurons.respond(photo)
             for column, share in enumerate(shares):
-                # A wrong response is one of another place: as large as responses are.
+                # A wrong response is the response at another place, so it has a plausible size.
                 strangers = rng.permuted(clean.reshape(count, -1), axis=1).reshape(clean.shape)
                 wrong = np.where(rng.random(clean.shape) < share, strangers, clean)
                 images = neurons.recover(wrong), neurons.recover_trusting(wrong, rounds)
@@ -129,8 +129,12 @@ def run(lab: Lab) -> Outcome:
 
 
 def _thresholded(neurons: Bank, image: np.ndarray, threshold: float) -> np.ndarray:
-    """The picture closest to responses from which ReLUs of both signs took `threshold`."""
+    """Recovers a picture from thresholded responses.
+
+    Each response moves towards 0 by `threshold`, and becomes 0 if it is smaller than that. This
+    is what two ReLUs do, one for positive and one for negative responses.
+    """
     linear = neurons.respond(image)
     kept = np.maximum(linear - threshold, 0) - np.maximum(-linear - threshold, 0)
-    kept[0] = linear[0]  # the spot carries the brightness, and is not a detector
+    kept[0] = linear[0]  # the spot carries the brightness and detects nothing
     return neurons.recover(kept)

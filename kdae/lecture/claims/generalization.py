@@ -1,4 +1,4 @@
-"""Claim 11: what is learned by heart, and what holds for new pictures."""
+"""Claim 11: what a network memorizes, and what holds for new pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kdae.data import KDAE_PHOTOS, load_pictures, validation_batches
 from kdae.lecture.exhibits import curves, mean_range, table
-from kdae.lecture.lab import Lab, Run, Settings
+from kdae.lecture.lab import Lab, Overrides, Trained
 from kdae.lecture.report import Outcome
 from kdae.train.losses import l1_l2
 
@@ -22,7 +22,7 @@ CLAIM = (
 )
 READ = ("kdae/data/augment.py", "kdae/train/run.py", "kdae/data/batches.py")
 FEW = 1
-WAYS: dict[str, Settings] = {
+WAYS: dict[str, Overrides] = {
     "plain": {
         "augment": {"flip_left_right": False, "flip_up_down": False, "quarter_turns": False}
     },
@@ -32,15 +32,15 @@ WAYS: dict[str, Settings] = {
         "train": {"weight_decay": 1e-5},
     },
 }
-NET: Settings = {
+NET: Overrides = {
     "model": {"widths": [32, 64], "blocks": [1, 1], "bias": False},
     "train": {"steps": 900, "validate_every": 90, "checkpoint_every": 900},
 }
 
 
 def run(lab: Lab) -> Outcome:
-    """Trains on few and on many pictures, three ways, and watches both losses."""
-    runs: dict[tuple[str, str], list[Run]] = {}
+    """Trains on few and on many pictures in three ways, and compares both losses."""
+    runs: dict[tuple[str, str], list[Trained]] = {}
     for amount, limit in (("few", FEW), ("many", lab.pick(None, 12))):
         for way, changes in WAYS.items():
             layers = (NET, changes, {"data": {"limit": limit}})
@@ -54,7 +54,7 @@ def run(lab: Lab) -> Outcome:
         for key, group in runs.items()
     }
     gap = {key: np.subtract(v["held_out"], v["train"]) for key, v in last.items()}
-    # How much worse than after the best validation the held-out loss has become.
+    # By how much the last held-out loss exceeds the lowest one.
     rise = {
         key: [1000 * (r.watched[-1]["held_out"] - min(w["held_out"] for w in r.watched))
               for r in group]
@@ -116,13 +116,13 @@ def run(lab: Lab) -> Outcome:
 WHAT = {"few": f"Trained on {FEW} picture", "many": "Trained on all pictures"}
 
 
-def _curve(runs: list[Run], part: str) -> tuple[list[int], Any]:
+def _curve(runs: list[Trained], part: str) -> tuple[list[int], Any]:
     steps = [int(row["step"]) for row in runs[0].watched]
     return steps, [[1000 * row[part] for row in run.watched] for run in runs]
 
 
 def _watch(limit: int) -> Any:
-    """A function from the model to its L1 loss on training and on held-out pictures."""
+    """Returns a function that measures a model's L1 loss on training and held-out pictures."""
     noise = {"gaussian": {"sigma": 25}}
     examples = {
         name: validation_batches(

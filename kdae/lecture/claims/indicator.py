@@ -1,4 +1,4 @@
-"""Claim 9: losses without a gradient, and a gradient that must be chosen."""
+"""Claim 9: a loss without a gradient, and a gradient that must be chosen."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHOICES = (-1.0, 0.0, 1.0)
 
 
 def run(lab: Lab) -> Outcome:
-    """Trains a classifier with both losses, and a filter with three gradients of |x|."""
+    """Trains a classifier with both losses, and a filter with three gradients of |x| at 0."""
     steps = lab.pick(300, 20)
     accuracy = {name: np.zeros((len(lab.seeds), steps + 1)) for name in LOSSES}
     moved = {}
@@ -99,7 +99,7 @@ def run(lab: Lab) -> Outcome:
 
 
 def _classify(loss: Callable[[Any], Any], steps: int, seed: int) -> tuple[np.ndarray, float]:
-    """Accuracy in % after each step, and how far the weights went."""
+    """Returns the accuracy in % after each step, and the distance that the weights moved."""
     images, labels = load_digits(return_X_y=True)
     chosen = np.isin(labels, (3, 8))
     x = np.concatenate([images[chosen] / 16, np.ones((chosen.sum(), 1))], axis=1)
@@ -117,22 +117,23 @@ def _classify(loss: Callable[[Any], Any], steps: int, seed: int) -> tuple[np.nda
         with tf.GradientTape() as tape:
             margin = tf.constant(y[train]) * tf.linalg.matvec(tf.constant(x[train]), weights)
             cost = tf.reduce_mean(loss(margin))
-        # TensorFlow, too, says None: nothing depends on the weights in a way it can follow.
+        # TensorFlow returns None if the loss does not depend on the weights in a way that it
+        # can differentiate.
         gradient = tape.gradient(cost, weights)
         weights.assign_sub(0.05 * (tf.zeros_like(weights) if gradient is None else gradient))
     return np.array(right), float(np.linalg.norm(weights.numpy() - start))
 
 
 def _filter(choice: float, count: int, seed: int) -> tuple[float, float]:
-    """Learns a 5x5 filter with L1 by gradient descent.
+    """Learns a 5x5 filter with the L1 loss by gradient descent.
 
     Args:
-        choice: the gradient of |x| at 0.
-        count: of steps.
-        seed: of pictures and noise.
+        choice: The gradient of |x| at 0.
+        count: The number of steps.
+        seed: The seed of the pictures and the noise.
 
     Returns:
-        PSNR in dB on the last 100 batches, and the largest share of residuals that were 0.
+        The PSNR in dB on the last 100 batches, and the largest share of residuals that were 0.
     """
 
     @tf.custom_gradient
@@ -143,7 +144,8 @@ def _filter(choice: float, count: int, seed: int) -> tuple[float, float]:
         return tf.abs(x), gradient
 
     pictures = load_pictures(KDAE_PHOTOS, "train", 1, 12)
-    # Dark and clipped: where all is black, noise and picture are exactly 0.
+    # The pictures are dark and clipped, so the noisy and the clean picture are both exactly 0
+    # in many black pixels.
     batches = training_batches(
         pictures, NoiseConfig(kind={"gaussian": {"sigma": 15}}, quantize=1.0), AugmentConfig(),
         batch=4, patch=32, seed=seed, steps=range(count),

@@ -21,13 +21,13 @@ CLAIM = (
     "were designed by hand."
 )
 READ = ("kdae/noise/noises.py", "kdae/noise/blocks.py", "kdae/evaluate/measure.py")
-SIDE = 192  # pixels, of the test pictures
+SIDE = 192  # side of the test pictures in pixels
 
 Filter = Callable[[np.ndarray], np.ndarray]
 
 
 def _blocks(side: int) -> dict[str, Any]:
-    """Knocked-out blocks, as dense on every size of picture."""
+    """Returns the spec of knocked-out blocks, as dense on every size of picture."""
     return {"blocks": {"count": round(4 * side**2 / 48**2), "size": [3, 8]}}
 
 
@@ -41,7 +41,7 @@ def _noises(side: int) -> dict[str, dict[str, Any]]:
 
 
 def run(lab: Lab) -> Outcome:
-    """Trains with each noise and tests on each, beside classical filters."""
+    """Trains with each noise and tests on each; compares with classical filters."""
     side = lab.pick(SIDE, 32)
     tests = _noises(side) | {"salt and pepper": {"salt_pepper": {"amount": 0.05}}}
     figures: dict[str, dict[str, list[float]]] = {}
@@ -126,7 +126,7 @@ def run(lab: Lab) -> Outcome:
 
 
 def _classical(lab: Lab) -> dict[str, list[Filter]]:
-    """Classical filters, each in several strengths of which the best is taken."""
+    """Returns classical filters, each in several strengths. The best strength counts."""
 
     def median(size: int) -> Filter:
         return lambda image: median_filter(image, (size, size, 1))

@@ -1,4 +1,4 @@
-"""Claim 4: patterns of patterns."""
+"""Claim 4: deep channels detect patterns of patterns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from kdae.cards import DEFAULT_MODEL
 from kdae.lecture.exhibits import Exhibit, curves, mean_range, pictures
-from kdae.lecture.lab import Lab, Settings
+from kdae.lecture.lab import Lab, Overrides
 from kdae.lecture.probes import PLAIN, net
 from kdae.lecture.report import Outcome
 from kdae.model import build_denoiser, encoder, layer_table, load_model
@@ -22,14 +22,14 @@ CLAIM = (
     "patches that excite it most."
 )
 READ = ("kdae/model/network.py",)
-TOP = 7  # patches
-# A short training leaves most of a filter as the random start made it. This much decay lets
-# go of whatever the loss does not ask for, at little cost in PSNR.
-FADING: Settings = {**PLAIN, "train": {"decoupled_decay": 3.0}}
+TOP = 7  # patches per channel
+# After a short training most of a filter is still as the random start made it. This weight
+# decay removes whatever the loss does not need, at little cost in PSNR.
+FADING: Overrides = {**PLAIN, "train": {"decoupled_decay": 3.0}}
 
 
 def run(lab: Lab) -> Outcome:
-    """Looks at learned filters, and at what excites deeper channels."""
+    """Measures learned filters, and finds the patches that excite deeper channels."""
     trained, untrained, faded = [], [], []
     cost = []
     small: keras.Model = None
@@ -108,7 +108,13 @@ def run(lab: Lab) -> Outcome:
 
 
 def _oriented(model: keras.Model) -> float:
-    """Mean over the first filters of |sum P e^(2i angle)| / sum P of their power spectra P."""
+    """Measures how oriented the filters of the first layer are.
+
+    Returns:
+        The mean over the filters of |sum P e^(2i angle)| / sum P, where P is the power spectrum
+        of a
+        filter: 0 for a spectrum without direction, 1 for one direction.
+    """
     kernels = np.asarray(model.get_layer("down0_conv").kernel).mean(axis=2)
     power = np.abs(np.fft.fft2(kernels - kernels.mean(axis=(0, 1)), (32, 32), (0, 1))) ** 2
     y, x = np.meshgrid(np.fft.fftfreq(32), np.fft.fftfreq(32), indexing="ij")
@@ -119,9 +125,13 @@ def _oriented(model: keras.Model) -> float:
 def _patches(
     lab: Lab, model: keras.Model, scale: int, channels: list[int] | None
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Per channel of a scale [TOP, s, s, C]: the most exciting patches, and random ones.
+    """Finds the patches that excite each channel of a scale most.
 
-    At most one of a photograph, so that the patches are not all of one object.
+    A photograph gives at most one patch per channel, so that the patches do not all show one
+    object.
+
+    Returns:
+        For each channel the most exciting patches [TOP, s, s, C], and as many random ones.
     """
     reach = {row.name: row.reach for row in layer_table(model)}[f"scale{scale}"]
     count = lab.pick(60, 8)
@@ -155,7 +165,7 @@ def _patches(
 
 
 def _likeness(groups: list[np.ndarray]) -> float:
-    """Mean correlation of two patches of one group."""
+    """Returns the mean correlation of two patches of one group."""
     values = []
     for group in groups:
         flat = group.mean(axis=-1).reshape(len(group), -1)

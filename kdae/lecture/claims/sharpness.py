@@ -1,4 +1,4 @@
-"""Claim 8: what the two parts of the loss do to edges."""
+"""Claim 8: the effect of the L1 and the L2 loss on edges."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ CLAIM = (
 READ = ("kdae/train/losses.py",)
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NOISE = {"gaussian": {"sigma": 50}}
-# The squared norm is smaller by about this: weighted so, both parts matter at one half.
+# The squared L2 norm is smaller than the L1 norm by about this factor. With it both parts
+# matter equally at a weight of one half.
 BALANCE = 15.0
 
 
 def run(lab: Lab) -> Outcome:
-    """Trains the same net with losses from pure L2 to pure L1."""
+    """Trains the same network with losses from pure L2 to pure L1."""
     weights = lab.pick(WEIGHTS, (0.0, 1.0))
     rise = np.zeros((len(lab.seeds), len(weights)))
     near, level = np.zeros_like(rise), np.zeros_like(rise)
@@ -107,13 +108,17 @@ def run(lab: Lab) -> Outcome:
 def edge_rise(
     denoise: Callable[[np.ndarray], np.ndarray], sigma: float, count: int, side: int = 64
 ) -> float:
-    """Median distance in pixels in which denoised steps rise from 10 to 90 % of their height.
+    """Measures how sharp denoised edges are.
 
     Args:
-        denoise: [H, W, 1] to the same.
-        sigma: of the noise, in units of white.
-        count: of noisy pictures for each step height.
-        side: of the pictures.
+        denoise: A function from [H, W, 1] float32 to the same shape.
+        sigma: The standard deviation of the noise, on the [0, 1] scale.
+        count: The number of noisy pictures for each height of the edge.
+        side: The height and width of the pictures in pixels.
+
+    Returns:
+        The median distance in pixels within which an edge rises from 10 to 90 % of its height,
+        or NaN if no edge is left.
     """
     rng = np.random.default_rng(0)
     rises = []
@@ -123,7 +128,8 @@ def edge_rise(
             clean = np.full((side, side, 1), 0.5 - height / 2)
             clean[:, place:] += height
             noisy = (clean + rng.normal(0, sigma, clean.shape)).astype(np.float32)
-            # Four rows together: a single one is too noisy to have one crossing.
+            # The mean of four rows is taken, as a single row is too noisy to cross a level
+            # once.
             profiles = denoise(noisy)[..., 0].reshape(side // 4, 4, side).mean(axis=1)
             for profile in profiles[2:-2]:
                 low, high = (
@@ -131,14 +137,14 @@ def edge_rise(
                     np.median(profile[place + 6 : -8]),
                 )
                 if high - low < height / 2:
-                    continue  # the step was not seen at all
+                    continue  # the edge was removed
                 scaled = (profile - low) / (high - low)
                 rises.append(_crossing(scaled, 0.9, place) - _crossing(scaled, 0.1, place))
     return float(np.median(rises)) if rises else float("nan")
 
 
 def _crossing(profile: np.ndarray, level: float, place: int) -> float:
-    """Where a rising profile passes a level, the passage nearest to `place`, interpolated."""
+    """Returns where a rising profile crosses a level nearest to `place`, interpolated."""
     at = np.flatnonzero((profile[:-1] < level) & (profile[1:] >= level))
     if not len(at):
         return float(place)
@@ -147,12 +153,16 @@ def _crossing(profile: np.ndarray, level: float, place: int) -> float:
 
 
 def misplaced_edge(spread: int = 8) -> dict[str, tuple[float, float]]:
-    """Mean L1 and squared L2 loss per pixel of answers to an edge at an unknown place.
+    """Calculates the losses of answers to an edge at an unknown place.
 
-    The edge, from 0 to 1, is at each of `spread + 1` places with equal probability.
+    The true edge, from 0 to 1, is at each of `spread + 1` places with equal probability.
+
+    Args:
+        spread: The distance of the first and the last place in pixels.
 
     Returns:
-        For `sharp` (an edge in the middle), `ramp` (the mean of all), `blurred` (a wide ramp).
+        The mean L1 loss and the mean squared L2 loss per pixel, for `sharp` (an edge in the
+        middle), `ramp` (the mean of all true edges) and `blurred` (a wider ramp).
     """
     x = np.arange(4 * spread)
     places = np.arange(spread + 1) + 1.5 * spread

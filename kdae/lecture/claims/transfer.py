@@ -1,4 +1,4 @@
-"""Claim 5: what denoising teaches that other tasks can use."""
+"""Claim 5: other tasks can use what a network learns by denoising."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = {
 
 
 def run(lab: Lab) -> Outcome:
-    """Puts the same linear probe on four representations."""
+    """Trains the same linear probe on four representations."""
     scores: dict[str, list[dict[str, float]]] = {kind: [] for kind in ("raw pixels", *KINDS)}
     for seed in lab.seeds:
         scores["raw pixels"].append(probe_all(lab, None, seed))
