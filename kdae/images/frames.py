@@ -110,7 +110,8 @@ class Frames:
         name, options = pillow.WRITER[suffix]
         if self._apart:
             raise UserError(f"{path}: {suffix} cannot hold a picture apart from the animation")
-        times = [round(_MILLI * top / bottom) for top, bottom in self._delays]
+        # WebP and AVIF have no frames of no time. PNG's denominator 0 stands for 100.
+        times = [max(1, round(_MILLI * top / (bottom or 100))) for top, bottom in self._delays]
         images = (pillow.image_of(pillow.joined(picture)) for picture in pictures)
         first = next(images)
         given: dict[str, Any] = {
