@@ -147,7 +147,8 @@ def write_animation(
             file.write(b"".join(chunk(*each) for each in inserted))
         if not (apart and index == 0):
             control = struct.pack(">I", number) + header[:8] + bytes(8)
-            file.write(chunk(b"fcTL", control + struct.pack(">HHBB", *next(times, (0, 1)), 0, 0)))
+            control += struct.pack(">HHBB", *next(times, (0, 1)), 0, 0)
+            file.write(chunk(b"fcTL", control))
             number += 1
         for name, data in content:
             if name != b"IDAT":
