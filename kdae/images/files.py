@@ -28,8 +28,10 @@ IMAGE_SUFFIXES = (
     *(".avif", ".ppm", ".pgm", ".jp2", ".qoi"),
     *extras.SUFFIXES,
 )
-WRITE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".avif")
-WRITE_SUFFIXES += tuple(each for each in extras.HEIF if each in extras.SUFFIXES)
+WRITE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".avif"),
+    *(each for each in extras.HEIF if each in extras.SUFFIXES),
+)
 MAX_PIXELS = 400_000_000
 JPEG_SIDE = 65_535
 WEBP_SIDE = 16_383
@@ -117,7 +119,7 @@ def pixel_count(path: str | os.PathLike[str]) -> int | None:
     """Reads width times height from a file's head; None where no such thing is found."""
     for count in (pillow.pixel_count, tiff.pixel_count):
         try:
-            return count(path)
+            return count(Path(path))
         except Exception:  # of any kind; `read_image` will give the reason
             continue
     return None

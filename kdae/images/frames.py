@@ -67,7 +67,7 @@ class Frames:
             frame.load()
             grey = grey and frame.mode in ("1", "L", "LA")
             if frame.has_transparency_data and not alpha:
-                alpha = frame.convert("RGBA").getextrema()[3][0] < 255
+                alpha = bool((np.asarray(frame.convert("RGBA"))[..., 3] < 255).any())
             if image.format != "PNG":
                 self._delays.append(_delay(frame.info.get("duration", 0)))
         self._mode = ("L" if grey else "RGB") + "A" * alpha

@@ -95,7 +95,7 @@ def of_pillow(image: Image.Image, png: bytes | None) -> Metadata:
         image: As Pillow opened it.
         png: The file, if it is a PNG.
     """
-    info: dict[str, Any] = image.info
+    info: dict[Any, Any] = image.info
     block = info.get("exif")
     if isinstance(block, bytes):
         block = block.removeprefix(b"Exif\0\0")

@@ -112,7 +112,8 @@ def write(file: IO[bytes], suffix: str, picture: Picture, quality: int | None = 
         if samples.dtype == np.uint16:
             png.Inserting(file, inserted).write(png.encode16(samples))
             return
-        image_of(samples).save(png.Inserting(file, inserted), format=name, **options)
+        target: Any = png.Inserting(file, inserted)
+        image_of(samples).save(target, format=name, **options)
         return
     options = {**options, **save_options(picture.metadata, picture.icc_profile, name)}
     image_of(samples).save(file, format=name, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import tifffile
@@ -83,7 +83,8 @@ def slices_of(tiff: tifffile.TiffFile) -> int:
 
 def contiguous(tiff: tifffile.TiffFile, count: int) -> Iterator[Picture]:
     """Yields the pictures of a file of one page; see `slices_of`."""
-    page, series = tiff.pages.first, tiff.series[0]
+    page: Any = tiff.pages.first
+    series: Any = tiff.series[0]
     for index in range(count):
         tiff.filehandle.seek(series.dataoffset + index * page.nbytes)
         data = tiff.filehandle.read_array(page.dtype.newbyteorder(tiff.byteorder), page.size)
@@ -147,7 +148,8 @@ def picture_of(
     inks = int(page.photometric) == _INKS
     if not is_native(page) or (inks and not in_kind):
         tiff.filehandle.seek(0)
-        with Image.open(tiff.filehandle, formats=("TIFF",)) as image:
+        file: Any = tiff.filehandle
+        with Image.open(file, formats=("TIFF",)) as image:
             image.seek(index)
             image.load()
             samples = pillow.samples_of(image)

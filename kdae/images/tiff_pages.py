@@ -58,7 +58,7 @@ class TiffPages:
         Exception: Of any kind, from tifffile, if the file is broken.
     """
 
-    suffixes = (".tif", ".tiff")
+    suffixes: tuple[str, ...] = (".tif", ".tiff")
 
     def __init__(self, path: Path, max_pixels: int) -> None:
         self.path = path
@@ -92,7 +92,9 @@ class TiffPages:
         if is_palette(page):
             self._say("its palette becomes RGB")
         if page.compression not in _LOSSLESS:
-            self._say(f"its compression ({page.compression.name}) becomes deflate")
+            self._say(
+                f"its compression ({tifffile.COMPRESSION(page.compression).name}) becomes deflate"
+            )
         if page.parent.is_bigtiff and exif.EXIF_IFD in page.tags:
             self._say("its EXIF is left out (BigTIFF)")
 

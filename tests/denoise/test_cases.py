@@ -4,6 +4,7 @@ The files are in `tests/data/cases`; all were made by script.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_every_frame_of_an_animation_keeps_its_time(tmp_path: Path) -> None:
     assert controls[0] == controls[1] and len(controls[0]) == 4
 
 
-def gif(path: Path, durations: list[int], **options: int) -> Path:
+def gif(path: Path, durations: list[int], **options: Any) -> Path:
     frames = [Image.new("RGB", (9, 8), (90 * i, 40, 20)) for i in range(len(durations))]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, **options)
     return path
