@@ -77,5 +77,4 @@ def test_a_transparent_colour_is_what_tensorflow_makes_of_it(channels: int) -> N
     samples = RGB16[..., :channels]
     data = png(samples, transparent=samples[3, 4].astype(">u2").tobytes())
     expected = tf.io.decode_png(data, dtype=tf.uint16).numpy()
-    print(expected.shape, decode(data).shape)
     np.testing.assert_array_equal(decode(data), expected)
