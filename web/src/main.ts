@@ -12,6 +12,7 @@ import { credit, fetchSample, fetchSamples, listen, type Sample, sampleButtons }
 import { LabView } from "./view/lab.ts";
 import { bindDialog, fetched, offerModels, preparingText, showState } from "./view/status.ts";
 import { complain } from "./view/toast.ts";
+import { register } from "./view/worker.ts";
 
 const MODELS = "./models";
 const modelFolder = (name: string) => `${MODELS}/${name}`;
@@ -84,8 +85,9 @@ byId<HTMLSelectElement>("backend").addEventListener("change", (event) => {
 
 fetchNames(MODELS).then(offerModels).catch(complain);
 showSamples().catch(complain);
-// Begin with the engine at once: it is ready when the first picture is dropped.
-pool.prepare(queue.model).catch(complain);
-if (import.meta.env.PROD && "serviceWorker" in navigator) {
-  void navigator.serviceWorker.register("./sw.js");
-}
+// Begin with the engine at once: it is ready when the first picture is dropped. Only then is
+// the network free for what the service worker fetches ahead.
+pool
+  .prepare(queue.model)
+  .catch(complain)
+  .finally(() => void register().catch(console.warn));

@@ -6,8 +6,20 @@ const VERSION = "__VERSION__";
 const FILES = ["__FILES__"];
 const CACHE = `kdae-${VERSION}`;
 
+/**
+ * How a file is asked for. A host's max-age must not bring back the page of an earlier build,
+ * whose scripts are gone: all is asked of the server anew, but for files with a hash in their
+ * name, which never change. "no-cache" asks "has it changed?", and spares a second download.
+ */
+const fresh = (file) => new Request(file, { cache: file.startsWith("./assets/") ? "default" : "no-cache" });
+
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map(fresh))));
+});
+
+// The page asks for it, when the person wants the new version now.
+self.addEventListener("message", (event) => {
+  if (event.data === "take over") void self.skipWaiting();
 });
 
 self.addEventListener("activate", (event) => {
