@@ -125,6 +125,19 @@ export async function roughest(page: Page, bytes: Buffer): Promise<number> {
   }, bytes.toString("base64"));
 }
 
+/** Chooses a model under "More". */
+export async function chooseModel(page: Page, name: string): Promise<void> {
+  await page.click("#more summary");
+  await page.click(`#model input[value=${name}]`);
+  await page.keyboard.press("Escape");
+}
+
+export async function chooseFormat(page: Page, name: string): Promise<void> {
+  await page.click("#options summary");
+  await page.selectOption("#format", name);
+  await page.keyboard.press("Escape");
+}
+
 export async function openFile(page: Page, name: string, buffer: Buffer, mimeType = "image/png"): Promise<void> {
   await page.setInputFiles("#file", { name, mimeType, buffer });
 }

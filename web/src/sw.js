@@ -32,8 +32,23 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(tidy());
 });
 
+/** Keeps what another app shares until the page takes it; files.ts has the same name. */
+const SHARED = "shared-kdae";
+const receive = async (request) => {
+  const form = await request.formData();
+  const cache = await caches.open(SHARED);
+  for (const [at, file] of form.getAll("pictures").entries()) {
+    await cache.put(`./shared/${at}?name=${encodeURIComponent(file.name)}`, new Response(file));
+  }
+  return Response.redirect("./#shared", 303);
+};
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  if (request.method === "POST" && new URL(request.url).pathname.endsWith("/share")) {
+    event.respondWith(receive(request));
+    return;
+  }
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   const answer = async () => {
     const cache = await caches.open(CACHE);
