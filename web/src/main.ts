@@ -134,9 +134,20 @@ fetchNames(MODELS)
   })
   .catch(complain);
 showSamples().catch(complain);
-// Begin with the engine at once: it is ready when the first picture is dropped. Only then is
-// the network free for what the service worker fetches ahead.
+/** Milliseconds without work, after which the network is free for what is fetched ahead. */
+const QUIET_MS = 2000;
+
+/** Waits until no picture is being cleaned. */
+async function quiet(): Promise<void> {
+  do await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  while (queue.busy());
+}
+
+// Begin with the engine at once: it is ready when the first picture is dropped. The service
+// worker comes only after that.
 pool
   .prepare(queue.model)
   .catch(complain)
-  .finally(() => void register().catch(console.warn));
+  .then(quiet)
+  .then(register)
+  .catch(console.warn);
