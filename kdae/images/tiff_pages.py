@@ -92,9 +92,8 @@ class TiffPages:
         if is_palette(page):
             self._say("its palette becomes RGB")
         if page.compression not in _LOSSLESS:
-            self._say(
-                f"its compression ({tifffile.COMPRESSION(page.compression).name}) becomes deflate"
-            )
+            name = tifffile.COMPRESSION(page.compression).name
+            self._say(f"its compression ({name}) becomes deflate")
         if page.parent.is_bigtiff and exif.EXIF_IFD in page.tags:
             self._say("its EXIF is left out (BigTIFF)")
 
