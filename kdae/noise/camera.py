@@ -26,9 +26,9 @@ from typing import Annotated
 import numpy as np
 import tensorflow as tf
 
-from kdae.draws import Level, normal, pick, pick_log, pick_whole, split, uniform
+from kdae.draws import Level, drawer, normal, pick, pick_log, pick_whole, split, uniform
 from kdae.noise.blur import blur
-from kdae.noise.colour import LUMA, TO_RGB, TO_YCC
+from kdae.noise.colour import TO_RGB, TO_YCC, scale_colour
 from kdae.noise.jpeg import save_half_colour
 from kdae.noise.parameters import Limits
 
@@ -88,7 +88,7 @@ def camera(
     if image.shape[-1] not in (1, 3):
         raise ValueError(f"image: expected 1 or 3 channels, got {image.shape[-1]}")
     draw_seed, noise_seed, colour_seed = split(seed, 3)
-    draw = functools.partial(next, iter(tf.unstack(uniform(draw_seed, [15]))))
+    draw = drawer(draw_seed, 15)
     iso = draw()
     shot_variance = pick_log(shot, iso)
     read_variance = pick_log(read, tf.clip_by_value(iso + 0.2 * (draw() - 0.5), 0.0, 1.0))
@@ -98,10 +98,10 @@ def camera(
 
     display = tf.broadcast_to(image, tf.concat([tf.shape(image)[:2], [3]], 0))
     light = _undevelop(tf.clip_by_value(display, 0.0, 1.0), curve)
-    mosaic, top, left = _mosaic(_saturate(light, 1.0 / vivid), draw(), draw())
+    mosaic, top, left = _mosaic(scale_colour(light, 1.0 / vivid), draw(), draw())
     deviation = tf.sqrt(gains * (shot_variance * mosaic + read_variance * gains))
     mosaic_noise = deviation * normal(noise_seed, tf.shape(mosaic))
-    noise = _saturate(_demosaic(mosaic_noise, draw()), vivid)
+    noise = scale_colour(_demosaic(mosaic_noise, draw()), vivid)
     noise = noise[top : top + tf.shape(image)[0], left : left + tf.shape(image)[1]]
     above, below = tf.unstack(_develop(tf.stack([light + noise, light - noise]), curve))
     planes = tf.tensordot(0.5 * (above - below), TO_YCC, 1)
@@ -157,12 +157,6 @@ def _undevelop(image: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
     sine = tf.clip_by_value(scale * (image - 0.5), -1.0, 1.0)
     middle = radius * tf.sin(tf.asin(sine) * (1 / 3))
     return to_linear(tf.clip_by_value(0.5 + middle, 0.0, 1.0))
-
-
-def _saturate(image: tf.Tensor, amount: tf.Tensor | float) -> tf.Tensor:
-    """Scales the differences from brightness; `1 / amount` undoes `amount`."""
-    grey = np.tile(LUMA[:, np.newaxis], [1, 3])
-    return tf.tensordot(image, grey + amount * (np.eye(3, dtype=np.float32) - grey), 1)
 
 
 def _mosaic(
