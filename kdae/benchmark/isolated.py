@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kdae.errors import UserError
@@ -73,5 +74,14 @@ def _measure(prepare: Callable[..., Callable[[], Any]], args: Any, least: float)
         start, cpu_start = time.perf_counter(), time.process_time()
         run()
         calls.append((time.perf_counter() - start, time.process_time() - cpu_start))
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Usage(*min(calls), kilobytes * 1024)
+    return Usage(*min(calls), _peak_bytes())
+
+
+def _peak_bytes() -> int:
+    """Returns the largest memory of this process so far.
+
+    Not that of `getrusage`: it starts from the memory of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (kilobytes,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) * 1024

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kdae.denoise import __main__ as command
 from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
 from kdae.denoise.plan import Job
 from kdae.engine import Strength
@@ -13,6 +14,11 @@ from kdae.errors import UserError
 from tests.helpers import touch
 
 MODEL = Settings("photo", "0123456789abcdef", 1.0)
+
+
+def test_the_help_names_the_journal() -> None:
+    # The command's help does without the import of the journal.
+    assert JOURNAL in command._MORE
 
 
 def job(folder: Path, name: str) -> Job:
