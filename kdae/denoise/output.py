@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import filecmp
 import os
 import shutil
 from collections import Counter
@@ -54,10 +55,15 @@ class Output:
             yield
             return
         try:
-            try:
-                os.link(job.source, kept)
-            except OSError:  # a file system without links
-                shutil.copy2(job.source, kept)
+            if kept.exists():
+                # Of the same content, it was kept by a command that was stopped before the end.
+                if not filecmp.cmp(job.source, kept, shallow=False):
+                    raise UserError(f"{kept}: is there already, and would be replaced")
+            else:
+                try:
+                    os.link(job.source, kept)
+                except OSError:  # a file system without links
+                    shutil.copy2(job.source, kept)
         except OSError as error:
             raise UserError(f"{kept}: cannot be written ({error.strerror})") from error
         try:
@@ -75,7 +81,11 @@ class Output:
     def has_backup(self, job: Job) -> bool:
         """Tells whether the picture of a job is kept already: it was denoised before."""
         kept = self.backup_of(job)
-        return kept is not None and kept.exists()
+        return (
+            kept is not None
+            and kept.exists()
+            and not filecmp.cmp(job.source, kept, shallow=False)
+        )
 
 
 def note(job: Job, picture: Picture | Pages, output: Output) -> str:

@@ -60,12 +60,19 @@ def writable(name: str) -> str:
     return name if suffix.lower() in WRITE_SUFFIXES else f"{stem}.png"
 
 
-def in_place(inputs: Sequence[str]) -> list[Job]:
+def in_place(inputs: Sequence[str], ending: str) -> list[Job]:
     """Makes a job of each picture that writes onto itself.
 
+    Args:
+        inputs: see `plan`.
+        ending: put behind the names of the originals, which must then be no picture's.
+
     Raises:
-        UserError: no such input, or a picture of a format that is not written.
+        UserError: no such input, a picture of a format that is not written, or an ending of
+            pictures.
     """
+    if Path(f"a{ending}").suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(f"--in-place: expected an ending that no picture has, got {ending!r}")
     files = list(dict.fromkeys(file for name in inputs for file in list_images(name)))
     for file in files:
         if file.suffix.lower() not in WRITE_SUFFIXES:

@@ -67,7 +67,7 @@ def run(
     output = Output(quality, strip, strip_place, in_place)
     journal = None
     if out is None:
-        jobs = plan_in_place(inputs)
+        jobs = plan_in_place(inputs, in_place or "")
         todo = [job for job in jobs if not output.has_backup(job)]
     else:
         jobs = todo = plan(inputs, out, ending=ending, suffix=suffix)

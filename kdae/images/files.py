@@ -21,7 +21,7 @@ from PIL import Image
 from kdae.errors import UserError, first_line
 from kdae.files import replace_file
 from kdae.images import extras, pillow, png, tiff, tiff_pages
-from kdae.images.pixels import Picture
+from kdae.images.pixels import Picture, turned
 
 IMAGE_SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
@@ -255,17 +255,6 @@ def _upright(picture: Picture, orientation: int) -> Picture:
         alpha=None if alpha is None else np.ascontiguousarray(alpha),
         metadata=metadata,
     )
-
-
-def turned(samples: np.ndarray, orientation: int) -> np.ndarray:
-    """Returns a view `[H, W, ...]` that an EXIF orientation asks for."""
-    if orientation in (5, 6, 7, 8):
-        samples = samples.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        samples = samples[::-1]
-    if orientation in (2, 3, 6, 7):
-        samples = samples[:, ::-1]
-    return samples
 
 
 def _write(file: IO[bytes], suffix: str, picture: Picture, quality: int | None) -> None:

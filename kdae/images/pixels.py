@@ -42,6 +42,17 @@ def too_large(width: int, height: int, max_pixels: int) -> UserError:
     )
 
 
+def turned(samples: np.ndarray, orientation: int) -> np.ndarray:
+    """Returns a view `[H, W, ...]` that an EXIF orientation asks for."""
+    if orientation in (5, 6, 7, 8):
+        samples = samples.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    return samples
+
+
 def to_float(pixels: np.ndarray) -> np.ndarray:
     """Turns uint8 or uint16 values of any shape into float32 in [0, 1]."""
     if pixels.dtype not in (np.uint8, np.uint16):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +15,7 @@ from PIL import Image
 
 from kdae.errors import UserError
 from kdae.images import pillow
-from kdae.images.pixels import Picture, too_large
+from kdae.images.pixels import Picture, too_large, turned
 from kdae.images.tiff_tags import ICC, ORIENTATION, metadata_of
 
 # It logs what it then raises.
@@ -96,6 +98,17 @@ def is_palette(page: tifffile.TiffPage) -> bool:
     return int(page.photometric) == 3
 
 
+def has_false_shape(tiff: tifffile.TiffFile) -> bool:
+    """Tells whether the description, as tifffile writes it, names a shape that is not there."""
+    try:
+        shape = json.loads(tiff.pages.first.description)["shape"]
+        described = math.prod(map(int, shape))
+    except (ValueError, TypeError, KeyError):
+        return False
+    first = tiff.pages.first
+    return described != max(slices_of(tiff) * first.size, sum(p.size for p in pages_of(tiff)))
+
+
 def kind_of(page: tifffile.TiffPage) -> str:
     """Says what a page has that other formats cannot hold."""
     channels = page.samplesperpixel
@@ -153,6 +166,9 @@ def picture_of(
             image.seek(index)
             image.load()
             samples = pillow.samples_of(image)
+            # Pillow has turned it: back to how it is stored.
+            turn = int(page.tags.valueof(ORIENTATION, 1))
+            samples = turned(samples, {6: 8, 8: 6}.get(turn, turn))
             profile = None if image.mode in ("CMYK", "LAB") else profile
         colours = 3 if samples.shape[-1] >= 3 else 1
         alpha = samples[..., -1] if samples.shape[-1] > colours else None

@@ -19,6 +19,7 @@ from kdae.images.pixels import Picture, too_large
 from kdae.images.tiff import (
     JPEG,
     contiguous,
+    has_false_shape,
     inverted,
     is_native,
     is_palette,
@@ -30,6 +31,7 @@ from kdae.images.tiff import (
     slices_of,
 )
 from kdae.images.tiff_tags import (
+    DESCRIPTION,
     ICC,
     ORIENTATION,
     PHOTOSHOP,
@@ -69,6 +71,9 @@ class TiffPages:
             self._places = pictures_in(pages)
             self._slices = slices_of(tiff) if len(pages) == 1 else 0
             self.count = self._slices or len(self._places)
+            self._left_out = (DESCRIPTION,) if has_false_shape(tiff) else ()
+            if self._left_out:
+                self._say("its description is left out: it names a shape that it does not have")
             first = pages[self._places[0]]
             self.area = int(first.imagewidth * first.imagelength)
             for index in self._places:
@@ -123,7 +128,7 @@ class TiffPages:
             with tifffile.TiffWriter(path, bigtiff=tiff.is_bigtiff, byteorder=order) as writer:
                 for index, page in enumerate(pages):
                     entries = [] if strip else links_of(tiff, page, strip_place)
-                    tags = extra_tags(tiff, page, strip, strip_place)
+                    tags = extra_tags(tiff, page, strip, strip_place, self._left_out)
                     if index in self._places:
                         for picture in itertools.islice(changed, self._slices or 1):
                             _write_page(writer, page, picture, tags)

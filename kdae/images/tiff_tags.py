@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Collection
 from typing import IO, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from kdae.images import exif
 from kdae.images.metadata import Metadata
 
 ICC, ORIENTATION, XMP, PHOTOSHOP, GPS = 34675, 274, 700, 34377, 34853
+DESCRIPTION = 270
 GEO = frozenset([33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113])
 # What tifffile writes by itself.
 WRITTEN = (exif.STRUCTURAL - {274, 297, 700, 33723, 34377, 50838, 50839}) | {282, 283, 296}
@@ -24,11 +26,14 @@ def extra_tags(
     page: tifffile.TiffPage,
     strip: bool,
     strip_place: bool,
+    left_out: Collection[int] = (),
 ) -> list[Any]:
     """The tags of a page that tifffile does not write by itself, as they are."""
     found: list[Any] = []
     for tag in page.tags:
         if tag.code in WRITTEN or tag.code in (exif.EXIF_IFD, GPS, exif.INTEROP_IFD):
+            continue
+        if tag.code in left_out:
             continue
         if strip and tag.code != ORIENTATION:
             continue

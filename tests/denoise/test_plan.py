@@ -72,9 +72,11 @@ def test_plan_of_one_format_with_a_suffix(tmp_path: Path) -> None:
 def test_plan_in_place(tmp_path: Path) -> None:
     touch(tmp_path / "a.jpg", tmp_path / "b.gif")
     a = tmp_path / "a.jpg"
-    assert in_place([str(a), str(a)]) == [Job(a, a)]
+    assert in_place([str(a), str(a)], ".orig") == [Job(a, a)]
     with pytest.raises(UserError, match=r"b\.gif: \.gif is not written"):
-        in_place([str(tmp_path)])
+        in_place([str(tmp_path)], ".orig")
+    with pytest.raises(UserError, match=r"an ending that no picture has, got '-old\.jpg'"):
+        in_place([str(a)], "-old.jpg")
 
 
 def test_plan_refuses_what_cannot_be(tmp_path: Path) -> None:
