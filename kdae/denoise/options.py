@@ -53,7 +53,8 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         "--suffix",
         default="",
         metavar="TEXT",
-        help="put behind the name of each output in a folder: photo-clean.jpg for -clean",
+        help="put behind the name of each output in a folder: photo_clean.jpg for _clean (if "
+        "it begins with - write --suffix=-clean)",
     )
     group.add_argument(
         "--in-place",

@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 from typing import IO
 
+import tifffile
+
 from kdae.errors import UserError
+from kdae.images import exif
+from kdae.images.metadata import Metadata
 from kdae.images.pixels import Picture
+from kdae.images.tiff_tags import metadata_of
 
 HEIF = (".heic", ".heif")
 RAW = (
@@ -21,6 +27,9 @@ OTHER = (
     *(".psd", ".psb", ".xcf", ".svg", ".eps", ".exr", ".hdr", ".jxl", ".jxr", ".ico", ".tga"),
     *(".dds", ".pcx", ".fits", ".fit", ".dcm", ".j2k", ".jpf", ".czi", ".lif", ".nd2", ".pdf"),
 )
+
+_MAKER_NOTE = 37500
+_PRIVATE = 50_000  # from here on: DNG's own tags and those of makers
 
 _HAVE = {
     name: importlib.util.find_spec(package) is not None
@@ -89,12 +98,40 @@ def develop(file: IO[bytes]) -> Picture:
 
     try:
         with rawpy.imread(file) as raw:
-            return Picture(raw.postprocess(use_camera_wb=True, output_bps=16))
+            pixels = raw.postprocess(use_camera_wb=True, output_bps=16)
     except rawpy.LibRawError as error:
         reason = error.args[0] if error.args else error
         if isinstance(reason, bytes):
             reason = reason.decode(errors="replace")
         raise UserError(f"camera raw that cannot be read ({reason})") from None
+    said = _said_in_raw(file)
+    notes = () if said.exif else ("its metadata is left out",)
+    return Picture(pixels, metadata=said, notes=(*notes, "developed to 16 bits of sRGB"))
+
+
+def _said_in_raw(file: IO[bytes]) -> Metadata:
+    """Reads the EXIF of a camera raw file that is a TIFF inside, such as DNG, NEF, CR2 and ARW.
+
+    What is about the raw values, or of the maker's own sort, is left out.
+    """
+    try:
+        file.seek(0)
+        with tifffile.TiffFile(file) as tiff:
+            said = metadata_of(tiff, tiff.pages.first)
+        if said.exif is None:
+            return said
+        order, entries = exif.parse(said.exif)
+    except Exception:  # Not a TIFF, or an odd one: tifffile raises whatever it stumbles over.
+        return Metadata()
+    kept: list[exif.Entry] = []
+    for entry in entries:
+        data = entry.data
+        if entry.code == exif.EXIF_IFD and isinstance(data, list):
+            data = [inner for inner in data if inner.code != _MAKER_NOTE]
+        if entry.code < _PRIVATE:
+            kept.append(entry._replace(data=data))
+    said = dataclasses.replace(said, exif=exif.block_of(order, kept) if kept else None)
+    return said.upright()
 
 
 def unknown(path: Path) -> str:
