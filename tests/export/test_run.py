@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from kdae.cards import card_inside, load_card
+from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.errors import UserError
 from kdae.export import parity
 from kdae.export import run as export_module
@@ -205,6 +207,15 @@ def test_the_pictures_of_the_measurement_are_odd_and_tiny_too() -> None:
     )
     tile = parity.continued(example.noisy[:7, :5], replace(artifact, side=64))
     assert tile.shape == (64, 64, 1)
+
+
+def test_the_reference_continues_pictures_as_the_artifact_does() -> None:
+    image, model = noise_image(10, 13, 1, dtype=np.float32), tiny_model()
+    denoiser = Denoiser(KerasModel(model), tiny_card() | {"margin": 8})
+    expected = denoiser.denoise_float(image)
+    reference = parity.Reference(model, 4)
+    np.testing.assert_allclose(reference(image, 8), expected, atol=1e-6)
+    assert np.abs(reference(image) - expected).max() > 1e-4
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
