@@ -37,7 +37,8 @@ def test_a_margin_continues_the_picture_on_all_sides(size: tuple[int, int]) -> N
     for tile in (4, 20, 512):
         tiled = denoiser.denoise_float(image, tile=tile)
         np.testing.assert_allclose(tiled, expected, atol=1e-5)
-        pixels, seen = image.copy(), []
+        seen: list[int] = []
+        pixels = image.copy()
         denoiser.denoise(pixels, tile=tile, out=pixels, progress=seen.append)
         np.testing.assert_allclose(pixels, np.clip(expected, 0, 1), atol=1e-5)
         assert sum(seen) == size[0] * size[1] and min(seen) > 0
