@@ -63,7 +63,7 @@ def test_the_report_holds_every_artifact_against_keras(exported: Path) -> None:
     report = json.loads((exported / parity.REPORT).read_text())
     rows = {(row["file"], row["variant"]): row for row in report["artifacts"]}
     names = [f"tflite/small-{v}" for v in ("float32", "float16", "weights8", "int8", "uint8")]
-    files = [f"{name}{size}.tflite" for name in names for size in ("", "-256")]
+    files = [f"{name}{size}.tflite" for name in names for size in ("", "-512")]
     files += ["savedmodel/1"] * 2
     assert sorted(file for file, _ in rows) == sorted(files)
     for (file, variant), row in rows.items():
