@@ -190,4 +190,4 @@ def _nearest(hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _shifted(length: int, by: int) -> slice:
-    return slice(max(by, 0), length + min(by, 0))
+    return slice(max(by, 0), max(length + min(by, 0), 0))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kdae.cards import CARD
+from kdae.cards import CARD, CARD_FORMAT
 from kdae.train.__main__ import _summary
 from kdae.train.folder import noise_of
 
@@ -29,7 +29,7 @@ def test_the_last_line_says_what_was_measured_on(
     tmp_path: Path, noise: Any, words: str
 ) -> None:
     result = {"psnr_noisy": 20.0, "psnr": 30.5, "images": 4, "noise": noise}
-    (tmp_path / CARD).write_text(json.dumps({"results": [result]}))
+    (tmp_path / CARD).write_text(json.dumps({"format": CARD_FORMAT, "results": [result]}))
     assert _summary(tmp_path) == (
         f"20.00 dB noisy, 30.50 dB denoised on 4 held-out pictures {words}"
     )
