@@ -8,7 +8,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from kdae.errors import UserError
+from kdae.errors import UserError, first_line
 from kdae.images import extras, frames, pillow, tiff, tiff_pages
 from kdae.images.files import MAX_PIXELS, naming, replace_picture
 from kdae.images.pixels import Picture
@@ -132,4 +132,18 @@ def write_pages(
     Raises:
         UserError: If it cannot be written, or a page cannot be read.
     """
-    replace_picture(target, lambda path: pages.write(path, pictures, strip, strip_place))
+
+    def write(path: Path) -> None:
+        try:
+            pages.write(path, pictures, strip, strip_place)
+        except (UserError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            # Tags and thumbnails are read only now; of a broken file the decoders raise
+            # whatever they stumble over.
+            raise UserError(
+                f"{pages.path}: broken, or not to be written as {target.name} "
+                f"({first_line(error)})"
+            ) from error
+
+    replace_picture(target, write)
