@@ -107,6 +107,11 @@ test-serving: install $(SERVING)/installed  ## the model behind KServe: client, 
 test-workers: install  ## lose training workers in every way, and go on
 	$(BIN)/pytest tests/train/slow_distributed.py
 
+# Outside `test`, which has 120 of them.
+.PHONY: fuzz
+fuzz: install  ## denoise 2,000 damaged files of all kinds: no crash, nothing half-written
+	$(BIN)/pytest -s tests/denoise/slow_fuzz.py
+
 # Outside `test`, which has 4 and 12 megapixels.
 test-big: install web  ## the page with pictures of 12 and 50 megapixels: time, memory, frames
 	cd web && KDAE_BIG=1 npm run --silent e2e -- big

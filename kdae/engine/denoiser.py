@@ -84,6 +84,7 @@ class Denoiser:
         tile: int | None = None,
         out: np.ndarray | None = None,
         progress: Callable[[int], object] | None = None,
+        channels: str | None = None,
     ) -> np.ndarray:
         """Denoises one picture.
 
@@ -103,7 +104,10 @@ class Denoiser:
                 the picture and the free memory.
             out: where to put the result, of the image's shape and dtype; it may be `image`
                 itself. By default a new array.
-            progress: called after each tile with its number of pixels; they add up to H * W.
+            progress: called after each tile with its number of pixels; they add up to H * W
+                for each picture that the network is shown.
+            channels: "independent" takes [H, W, C] of any C, each channel as a grey picture of
+                its own: near infrared, fluorescence. None: see `image`.
 
         Returns:
             An array of the image's shape and dtype; floats are clipped to [0, 1].
@@ -111,6 +115,8 @@ class Denoiser:
         Raises:
             ValueError: naming the argument, what was expected and what came.
         """
+        if channels is not None:
+            return self._independent(image, strength, tile, out, progress, channels)
         _check_image(image)
         amount = Strength.of(strength)
         if out is None:
@@ -142,6 +148,28 @@ class Denoiser:
             colours[..., 1:] = target
         if image.ndim == 3 and image.shape[-1] in (2, 4):
             out[..., -1] = image[..., -1]
+        return out
+
+    def _independent(
+        self,
+        image: np.ndarray,
+        strength: float | Strength,
+        tile: int | None,
+        out: np.ndarray | None,
+        progress: Callable[[int], object] | None,
+        channels: str,
+    ) -> np.ndarray:
+        if channels != "independent":
+            raise ValueError(f"channels: expected 'independent' or None, got {channels!r}")
+        if not isinstance(image, np.ndarray) or image.ndim != 3:
+            shape = list(getattr(image, "shape", []))
+            raise ValueError(f"image: expected [H, W, C] of independent channels, got {shape}")
+        out = np.empty_like(image) if out is None else out
+        for each in range(image.shape[-1]):
+            part = slice(each, each + 1)
+            self.denoise(
+                image[..., part], strength, tile=tile, out=out[..., part], progress=progress
+            )
         return out
 
     def denoise_float(self, image: np.ndarray, *, tile: int | None = None) -> np.ndarray:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +163,11 @@ class Record:
     def _card(self) -> dict[str, Any]:
         config, pictures, examples = self.config, self.pictures, self.examples
         noisy = [float(psnr(noisy, clean)[0]) for noisy, clean in examples]
+        validated = config.data.validation or config.data.source
+        trained = {"kind": config.noise.kind, "quantize": config.noise.quantize}
         measured = {
-            "data": f"validation: {config.data.validation or config.data.source}",
-            "noise": config.validation.noise or config.noise.kind,
+            "data": f"validation: {validated}",
+            "noise": noise_of(validated, config.validation.noise or config.noise.kind),
             "images": len(examples),
             "psnr_noisy": round(float(np.mean(noisy)), 3),
             # Measured anew, since a run may end between two validations.
@@ -184,7 +186,20 @@ class Record:
                 "source": str(config.data.source),
                 "pictures": len(pictures),
                 "licenses": pictures.license_summary,
-                "noise": {"kind": config.noise.kind, "quantize": config.noise.quantize},
+                "noise": noise_of(config.data.source, trained),
             },
             "results": [measured],
         }
+
+
+def noise_of(source: Any, added: Any) -> Any:
+    """Returns what a card says of the noise of a source.
+
+    Args:
+        source: As in the config, `data.source`.
+        added: The noise that is added to clean pictures.
+
+    Returns:
+        `added`; for pairs, which have their own noise, `{"pairs": source}`.
+    """
+    return {"pairs": dict(source)} if isinstance(source, Mapping) else added

@@ -222,7 +222,7 @@ def test_cards() -> None:
 
 def test_the_command(denoise: Denoise, tmp_path: Path) -> None:
     """Keeps alpha and profile, writes other formats, and does not import TensorFlow."""
-    alpha = noise_image(40, 30, seed=1)
+    alpha = np.maximum(noise_image(40, 30, seed=1), 1)  # nothing is wholly transparent
     picture = Picture(noise_image(40, 30, 3), alpha, b"a profile")
     write_image(tmp_path / "noisy.tif", picture)
     (tmp_path / "card.json").write_text(json.dumps(CARD))
