@@ -25,7 +25,7 @@ from kdae.train import train
 from kdae.train.config import config_from_dict
 from tests.helpers import TINY, noise_image, tiny_card, tiny_model, tiny_run
 
-# `test_tfjs` has the third.
+# `test_tfjs` and `test_onnx` have the others.
 FORMATS = ["savedmodel", "tflite"]
 
 
@@ -209,9 +209,9 @@ def test_the_pictures_of_the_measurement_are_odd_and_tiny_too() -> None:
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("ai_edge_litert", "tensorflowjs"):
+    for module in ("ai_edge_litert", "onnx", "tensorflowjs"):
         monkeypatch.setitem(sys.modules, module, None)  # importing it fails
-    for module in ("tflite.exporter", "tfjs.exporter", "tflite.flatbuffer"):
+    for module in ("tflite.exporter", "tfjs.exporter", "tflite.flatbuffer", "onnx.exporter"):
         monkeypatch.delitem(sys.modules, f"kdae.export.{module}", raising=False)
     with pytest.raises(
         UserError, match=r"ai_edge_litert is missing; pip install 'kdae\[tflite\]'"
@@ -219,8 +219,10 @@ def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPat
         find_exporter("tflite")
     with pytest.raises(UserError, match=r"tensorflowjs is missing; pip install 'kdae\[tfjs\]'"):
         find_exporter("tfjs")
-    with pytest.raises(UserError, match="expected one of savedmodel, tflite, tfjs, got 'onnx'"):
+    with pytest.raises(UserError, match=r"onnx is missing; pip install 'kdae\[onnx\]'"):
         find_exporter("onnx")
+    with pytest.raises(UserError, match="savedmodel, tflite, tfjs, onnx, got 'coreml'"):
+        find_exporter("coreml")
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
