@@ -12,7 +12,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint docs unit test-arm test-big test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
+.PHONY: help install train test lint docs unit weights test-arm test-big test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -32,6 +32,9 @@ install: .venv/installed  ## make .venv with everything in requirements.lock
 
 train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
 	$(BIN)/python -m kdae.train --config configs/quickstart.yaml
+
+weights: install  ## measure the halo and write the TFLite files of kdae/weights/*.keras
+	$(BIN)/python -m kdae.export.shipped
 
 lint: install  ## ruff, mypy, who may import whom (import-linter), and whether the docs build
 	$(BIN)/ruff check .

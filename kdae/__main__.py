@@ -16,6 +16,7 @@ from kdae.errors import UserError, did_you_mean, run_main
 
 VERBS = {
     "denoise": "denoise files and folders",
+    "models": "list the shipped models, their uses and figures",
     "client": "have a server denoise a picture",
     "train": "train a model",
     "evaluate": "measure a model on noisy and clean pictures",

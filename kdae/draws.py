@@ -5,6 +5,7 @@ division by a constant and no common factors, because the graph optimizer of `tf
 change these.
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,6 +34,16 @@ def normal(seed: tf.Tensor, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
         shape: The shape of the result.
     """
     return tf.raw_ops.StatelessRandomNormalV2(shape=shape, **_generator(seed))
+
+
+def drawer(seed: tf.Tensor, count: int) -> Callable[[], tf.Tensor]:
+    """Returns a function that gives the next of `count` numbers drawn from [0, 1) at once.
+
+    Args:
+        seed: A stateless seed `[2]`.
+        count: How often the function can be called. The numbers before do not depend on it.
+    """
+    return functools.partial(next, iter(tf.unstack(uniform(seed, [count]))))
 
 
 def split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:

@@ -6,7 +6,18 @@ import traceback
 from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
-from kdae.quiet import quiet_tensorflow
+from kdae.quiet import quiet_libraries
+
+EXTRAS = {
+    "train": ("keras", "matplotlib", "pydantic", "tensorflow", "tensorflow_datasets", "yaml"),
+    "bench": ("bm3d", "cv2", "pywt", "skimage"),
+    "client": ("grpc", "open_inference"),
+    "lecture": ("jinja2", "sklearn"),
+    "tensorboard": ("tensorboard",),
+    "tfjs": ("tensorflowjs",),
+    "tune": ("optuna",),
+}
+"""By extra of the installation the packages, by their names in Python, that it brings."""
 
 _FEW = 30  # names that a message can list
 _INTERRUPTED = 130  # the status that shells report after Ctrl-C: 128 + SIGINT
@@ -50,6 +61,27 @@ def check_share(name: str, value: float) -> None:
         raise UserError(f"{name}: expected 0 to 1, got {value:g}")
 
 
+def check_threads(name: str, threads: int | None) -> None:
+    """Makes sure that a number of threads is at least 1; None stands for one per processor.
+
+    Raises:
+        UserError: Names what is wrong, for which `name` stands, and the value.
+    """
+    if threads is not None and threads < 1:
+        raise UserError(f"{name}: expected at least 1, got {threads}")
+
+
+def missing_package(error: ModuleNotFoundError) -> UserError | None:
+    """Returns what to tell a user about a package that an extra brings; None of any other."""
+    package = (error.name or "").partition(".")[0]
+    for extra, packages in EXTRAS.items():
+        if package in packages:
+            return UserError(
+                f"the package {package} is missing; pip install 'kdae[{extra}]' brings it"
+            )
+    return None
+
+
 def first_line(error: BaseException, message: str | None = None) -> str:
     """Returns the first line of an error's message that is not blank.
 
@@ -68,9 +100,10 @@ def first_line(error: BaseException, message: str | None = None) -> str:
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Runs a command's `main(argv) -> exit status` and ends the process with that status.
 
-    A `UserError` is printed as one line `error: ...` on stderr, and the status is 2, as
-    argparse does for wrong arguments. After Ctrl-C the status is 130, without a traceback. Any
-    other exception is a bug: its traceback is printed, and the status is 1.
+    A `UserError` is printed as one line `error: ...` on stderr and ends with status 2 (as
+    argparse does for bad arguments), and so does a missing package that an extra brings. Ctrl-C
+    ends with status 130, without a traceback. Any other exception is a bug: its traceback is
+    printed, and the status is 1.
 
     The lines that TensorFlow prints when it starts are held back, if `main` imports it and
     nothing did so before.
@@ -81,19 +114,27 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     Raises:
         SystemExit: Always.
     """
-    quiet_tensorflow()
+    quiet_libraries()
     try:
         status = main(None)
     except UserError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
-        status = 2
+        status = _refused(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = _INTERRUPTED
-    except Exception:
+    except Exception as error:
+        told = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
+        if told:
+            sys.exit(_refused(told))
         # An exception that leaves `main` would keep its frames alive until Python ends. A batch
         # that `tf.data` makes for one of them can then no longer call Python, and the process
         # would wait for it for ever.
         traceback.print_exc()
         status = 1
     sys.exit(status)
+
+
+def _refused(error: UserError) -> int:
+    """Prints an error of the user's; returns the exit status."""
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    return 2

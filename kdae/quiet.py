@@ -1,4 +1,4 @@
-"""Keeps what native libraries print off the terminal, unless something goes wrong."""
+"""Keeps the output of native libraries off the terminal, unless an error occurs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Holds back everything written to stdout and stderr, also by C++; an error releases it."""
+    """Holds back the output of Python and C++, and prints it if an error occurs."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
@@ -34,18 +34,29 @@ def quiet() -> Iterator[None]:
             _restore(saved)
 
 
+_in_command = False
+
+
+def start_up() -> contextlib.AbstractContextManager[None]:
+    """Returns a context manager in which a native library is started.
+
+    In a command it is `quiet`. In a program that uses kdae it holds nothing back.
+    """
+    return quiet() if _in_command else contextlib.nullcontext()
+
+
 class QuietImport(importlib.abc.MetaPathFinder):
-    """In front of `sys.meta_path`: the first import of a package is quiet, whoever makes it.
+    """Makes the first import of a package quiet, when it is put first in `sys.meta_path`.
 
     Args:
-        name: of the package.
+        name: The name of the package.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Finds the package where it is, and has its code run inside `quiet`."""
+        """Finds the package, and makes its code run inside `quiet`."""
         if name != self.name:
             return None
         sys.meta_path.remove(self)
@@ -61,14 +72,16 @@ class QuietImport(importlib.abc.MetaPathFinder):
         return spec
 
 
-def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's start-up lines, which would bury a command's own, off the terminal.
+def quiet_libraries() -> None:
+    """Keeps the start-up lines of TensorFlow and LiteRT off the terminal of a command.
 
-    Changes the process: its environment, where a user's setting wins, and how it imports
-    TensorFlow. So commands call this, and nothing else does.
+    This changes how the process imports TensorFlow, and its environment, unless the user has
+    set the variable. Therefore only commands call it.
     """
+    global _in_command
+    _in_command = True
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Some lines are printed before it reads the setting.
+    # TensorFlow prints some lines before it reads this variable.
     hooked = any(isinstance(finder, QuietImport) for finder in sys.meta_path)
     if "tensorflow" not in sys.modules and not hooked:
         sys.meta_path.insert(0, QuietImport("tensorflow"))

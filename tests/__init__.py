@@ -1,5 +1,5 @@
-from kdae.quiet import quiet_tensorflow
+from kdae.quiet import quiet_libraries
 
 # TensorFlow otherwise sets a louder level by itself, which the commands that tests start would
 # inherit.
-quiet_tensorflow()
+quiet_libraries()

@@ -11,6 +11,7 @@ from PIL import Image
 from kdae.cards import CARD, MODEL, write_card
 from kdae.data import Pictures
 from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.model import ModelConfig, build_denoiser, describe, save_model
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
@@ -36,7 +37,7 @@ def tiny_card(channels: int = 1) -> dict[str, Any]:
 @functools.cache
 def tiny_denoiser(channels: int = 1) -> Denoiser:
     """`tiny_model`, ready for pictures."""
-    return Denoiser(tiny_model(channels), tiny_card(channels))
+    return Denoiser(KerasModel(tiny_model(channels)), tiny_card(channels))
 
 
 def tiny_run(folder: Path, channels: int = 1) -> Path:
@@ -45,6 +46,17 @@ def tiny_run(folder: Path, channels: int = 1) -> Path:
     save_model(tiny_model(channels), folder / MODEL)
     write_card(tiny_card(channels), folder / CARD)
     return folder
+
+
+def tiny_tflite(path: Path, channels: int = 1) -> Path:
+    """Writes `tiny_model` and its card as a TFLite file that does not clip; returns it."""
+    from kdae.export.tflite.exporter import convert
+    from kdae.export.tflite.flatbuffer import add_card
+
+    model = tiny_model(channels)
+    converted = convert(model, model, None, "float32")
+    path.write_bytes(add_card(converted, tiny_card(channels)))
+    return path
 
 
 def touch(*paths: Path) -> None:

@@ -1,10 +1,12 @@
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from kdae.errors import UserError, check_share, did_you_mean, first_line, run_main
+from kdae.errors import EXTRAS, UserError, check_share, did_you_mean, first_line, run_main
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
@@ -24,6 +26,11 @@ def test_the_nearest_name_and_all_if_they_are_few() -> None:
 @pytest.mark.parametrize(
     ("raised", "status", "printed"),
     [
+        (
+            ModuleNotFoundError("No module named 'keras.x'", name="keras.x"),
+            2,
+            "error: the package keras is missing; pip install 'kdae[train]' brings it\n",
+        ),
         (UserError("a.png: broken\n  at byte 3"), 2, "error: a.png: broken at byte 3\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
@@ -108,3 +115,8 @@ def test_tensorflow_is_imported_quietly_and_a_bug_amid_batches_ends_too() -> Non
     assert (ended.returncode, ended.stdout) == (1, "3\n"), ended.stderr
     assert ended.stderr.startswith("Traceback (most recent call last):\n")
     assert "KeyError: 'bug'" in ended.stderr
+
+
+def test_the_extras_that_messages_name_are_there() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert set(EXTRAS) <= set(project["project"]["optional-dependencies"])

@@ -30,12 +30,12 @@ loaded("tensorflow", "keras")
 
 
 def test_public_names() -> None:
-    from kdae.engine import Denoiser, load
+    from kdae.engine import Denoiser, Strength, load
     from kdae.model import build_denoiser
     from kdae.train.losses import L1L2Loss
 
-    names = [kdae.Denoiser, kdae.L1L2Loss, kdae.build_denoiser, kdae.load]
-    assert names == [Denoiser, L1L2Loss, build_denoiser, load]
+    names = [kdae.Denoiser, kdae.L1L2Loss, kdae.Strength, kdae.build_denoiser, kdae.load]
+    assert names == [Denoiser, L1L2Loss, Strength, build_denoiser, load]
     with pytest.raises(AttributeError, match="module 'kdae' has no attribute 'other'"):
         kdae.other  # noqa: B018
 

@@ -19,7 +19,13 @@ from pathlib import Path
 from types import TracebackType
 
 # A module that is missing here is only imported later, by the command.
-PRELOADED = ["tensorflow", "keras", "kdae.tune.run", "kdae.train.run", "kdae.engine.denoiser"]
+PRELOADED = [
+    "tensorflow",
+    "keras",
+    "kdae.tune.run",
+    "kdae.train.run",
+    "kdae.engine.keras_model",
+]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOADED)

@@ -111,7 +111,19 @@ def test_maths_and_jobs(packages: None) -> None:
     npm("test", timeout=120)
 
 
-SUITES = ["seam", "clean", "errors", "site", "lab", "backends"]
+SUITES = [
+    "seam",
+    "clean",
+    "keep",
+    "focus",
+    "first",
+    "errors",
+    "redeploy",
+    "app",
+    "site",
+    "lab",
+    "backends",
+]
 BIG = pytest.param("big", marks=pytest.mark.alone)  # measures time and memory
 
 

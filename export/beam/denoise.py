@@ -174,7 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--model",
         default=DEFAULT_MODEL,
         metavar="M",
-        help=f"run folder, .keras file, or name of a shipped model ({DEFAULT_MODEL})",
+        help="name of a shipped model, .tflite file, run folder or .keras file "
+        f"({DEFAULT_MODEL}); the last two need kdae[train] on the workers",
     )
     parser.add_argument(
         "--strength",
@@ -232,6 +233,10 @@ def _with_model(model: str, use: Callable[[str], Any]) -> Any:
     if "://" not in model:
         return use(model)
     with tempfile.TemporaryDirectory() as folder:
+        if model.endswith(".tflite"):
+            local = Path(folder) / os.path.basename(model)
+            _fetch(model, local)
+            return use(str(local))
         _fetch(FileSystems.join(model, MODEL), Path(folder) / MODEL)
         _fetch(FileSystems.join(model, CARD), Path(folder) / CARD)
         return use(folder)

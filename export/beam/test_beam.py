@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -23,16 +25,22 @@ from PIL import Image
 
 import kdae
 import kdae.denoise.__main__
+from kdae.cards import find_model
 from kdae.denoise.journal import JOURNAL, LOCK, Settings
 from kdae.errors import UserError
 from kdae.images import Picture, write_image
-from tests.helpers import noise_image, tiny_run, touch
 
 pytestmark = pytest.mark.filterwarnings("default")  # Beam's own are many
 
 # The sizes are tiny, odd, long, and of more than one tile.
 SIZES = [(1, 1), (1, 9), (7, 3), (64, 64), (33, 57), (101, 40), (5, 300), (128, 96), (257, 131)]
 LARGE = (700, 600)
+
+
+def noise_image(*shape: int, seed: int = 0, dtype: Any = np.uint8) -> np.ndarray:
+    """Uniform random values over the whole range of an integer type."""
+    values = np.random.default_rng(seed).uniform(size=shape)
+    return (values * (np.iinfo(dtype).max + 1)).astype(dtype)
 
 
 def _ours(channels: int, alpha: bool = False, deep: bool = False) -> Callable[..., None]:
@@ -148,7 +156,8 @@ def compare(folder: Path, count: int, model: str, *more: str) -> None:
     source, plain, out = (folder / name for name in ("in", "plain", "out"))
     mixed(source, count)
     reasons = broken(source)
-    touch(source / "notes.txt", source / "._hidden.png")
+    for name in ("notes.txt", "._hidden.png"):
+        (source / name).write_bytes(b"x")
     assert kdae.denoise.__main__.main([str(source), "-o", str(plain), "--model", model]) == 1
     arguments = ["--input", str(source), "--output", str(out), "--model", model, *more]
     assert denoise.main(arguments) == 1
@@ -187,7 +196,8 @@ def test_500_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tiny_run(tmp_path_factory.mktemp("models") / "run", 3))
+    path = tmp_path_factory.mktemp("models") / "mine.tflite"
+    return str(shutil.copy(find_model("color").path, path))
 
 
 def test_few_pictures(tmp_path: Path, model: str) -> None:
@@ -210,7 +220,7 @@ def test_the_same_command_goes_on(tmp_path: Path, model: str) -> None:
     before.pop("results.jsonl"), again.pop("results.jsonl")
     assert again == before
     with pytest.raises(
-        UserError, match=r"made by .*run \(\w+\) at strength 1.0, not by .* 0.5"
+        UserError, match=r"made by .*mine\.tflite \(\w+\) at strength 1.0, not by .* 0.5"
     ):
         denoise.main([*arguments, "--strength", "0.5"])
     (out / "settings.json").write_text("{}")
@@ -257,6 +267,13 @@ def test_a_model_on_a_file_system_of_beams(
     monkeypatch.setattr(FileSystems, "join", lambda *parts: "/".join(parts))
     settings = denoise._with_model(f"far://{model}", lambda local: Settings.of(local, 1.0))
     assert settings.digest == Settings.of(model, 1.0).digest
+    assert [Path(path).name for path in opened] == ["mine.tflite"]
+    opened.clear()
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("model.keras", "model-card.json"):
+        (run / name).write_bytes(b"x")
+    denoise._with_model(f"far://{run}", lambda local: Settings.of(local, 1.0))
     assert [Path(path).name for path in opened] == ["model.keras", "model-card.json"]
     with pytest.raises(UserError, match="expected 0, the worker has"):
         denoise._load(Settings(f"far://{model}", "0", 1.0))
@@ -294,3 +311,8 @@ def test_the_runner_is_known() -> None:
 
     assert type(create_runner(denoise.RUNNER)).__name__ == "FnApiRunner"
     assert PipelineOptions([f"--runner={denoise.RUNNER}"]).get_all_options()["runner"]
+
+
+def test_without_tensorflow() -> None:
+    assert not [name for name in ("tensorflow", "keras") if name in sys.modules]
+    assert importlib.util.find_spec("tensorflow") is None  # nor in requirements.lock

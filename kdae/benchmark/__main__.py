@@ -1,4 +1,4 @@
-"""Measures kdae: `python -m kdae.benchmark quality | memory | folder | pipeline | scaling`."""
+"""Measures kdae: `python -m kdae.benchmark quality | memory | engines | ...`."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="M", help=f"({DEFAULT_MODEL})"
     )
+    engines = verbs.add_parser(
+        "engines", help="whole commands with LiteRT, in 8 bits, and with Keras"
+    )
+    engines.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="M", help=f"a shipped one ({DEFAULT_MODEL})"
+    )
     pipeline = verbs.add_parser(
         "pipeline", help="compare the speed of training with that from memory"
     )
@@ -71,6 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, required=True, metavar="DIR", help="folder of the page"
     )
     args = parser.parse_args(argv)
+    if args.verb == "engines":
+        from kdae.benchmark.engines import measure_engines
+
+        print(measure_engines(args.model))
+        return 0
     # Not at the top: TensorFlow takes seconds, and `run_main` has to quiet it first.
     from kdae.benchmark import memory
     from kdae.benchmark.folder import measure_folder

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kdae.errors import UserError
-from kdae.quiet import quiet_tensorflow
+from kdae.quiet import quiet_libraries
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def measured(
     os.sched_setaffinity(0, sorted(ours)[:processors])
     try:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, context, quiet_tensorflow) as pool:
+        with ProcessPoolExecutor(1, context, quiet_libraries) as pool:
             return pool.submit(_measure, prepare, args, least).result()
     finally:
         os.sched_setaffinity(0, ours)
@@ -73,5 +74,14 @@ def _measure(prepare: Callable[..., Callable[[], Any]], args: Any, least: float)
         start, cpu_start = time.perf_counter(), time.process_time()
         run()
         calls.append((time.perf_counter() - start, time.process_time() - cpu_start))
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Usage(*min(calls), kilobytes * 1024)
+    return Usage(*min(calls), _peak_bytes())
+
+
+def _peak_bytes() -> int:
+    """Returns the largest memory of this process so far.
+
+    Not that of `getrusage`: it starts from the memory of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (kilobytes,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) * 1024

@@ -42,6 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--strength", type=float, default=1.0, metavar="0..1", help="of the denoising (1)"
     )
     parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="send tiles with all the context that the network sees; without, no value moves "
+        "by more than a quarter of a level of 255",
+    )
+    parser.add_argument(
         "--timeout",
         type=float,
         default=TIMEOUT,
@@ -51,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     check_share("--strength", args.strength)
     card = load_card(args.card) if args.card else None
-    client = Client(args.server, args.model, card=card, timeout=args.timeout)
+    client = Client(args.server, args.model, card=card, exact=args.exact, timeout=args.timeout)
     picture = read_image(args.picture)
     clean = client.denoise(picture.pixels, args.strength)
     write_image(args.out, dataclasses.replace(picture, pixels=clean))

@@ -16,6 +16,7 @@ import numpy as np
 
 from kdae.cards import DEFAULT_MODEL, load_card, locate_model, shipped_models
 from kdae.client.protocols import Transport, Unavailable, connect
+from kdae.engine import halo_of
 from kdae.errors import UserError, check_share
 from kdae.images import Span, decode, encode, spans
 
@@ -37,6 +38,7 @@ class Client:
         model: its name on the server.
         card: the model card, which says how much context a tile needs; by default that of
             the shipped model of this name. Pictures of one tile do without.
+        exact: Whether tiles get all the context that the network sees; see `kdae.load`.
         timeout: seconds to wait for one answer.
         retries: how often a server that is busy or not there is asked again, after pauses
             that double from a quarter of a second to 10 seconds, or as long as it asks for.
@@ -51,12 +53,13 @@ class Client:
         model: str = DEFAULT_MODEL,
         *,
         card: Mapping[str, Any] | None = None,
+        exact: bool = False,
         timeout: float = TIMEOUT,
         retries: int = RETRIES,
     ) -> None:
         self.server, self.model = server, model
         self.card = card if card is not None else shipped_card(model)
-        self.timeout, self.retries = timeout, retries
+        self.exact, self.timeout, self.retries = exact, timeout, retries
         self._send: Transport = connect(server, model)
 
     def denoise_file(self, file: bytes, strength: float = 1.0) -> bytes:
@@ -120,7 +123,7 @@ class Client:
             )
         else:
             multiple = int(self.card["size_multiple"])
-            halo = max(int(self.card["halo"]), multiple)
+            halo = max(halo_of(self.card, self.exact), multiple)
         rows, columns = (spans(length, multiple, tile, halo) for length in pixels.shape[:2])
         out = np.empty_like(pixels)
 

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kdae.errors import UserError
+from kdae.errors import UserError, missing_package
 
 SIGNATURE = "denoise_bytes"
 FILE, STRENGTH, ANSWER = "image_bytes", "strength", "png_bytes"
@@ -86,41 +86,32 @@ def rest(address: str, model: str) -> Transport:
 
 
 def tfserving(address: str, model: str) -> Transport:
-    """TF Serving over gRPC. Its official stubs import TensorFlow, which takes seconds."""
-    from tensorflow.core.framework.tensor_pb2 import TensorProto
-    from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
-    from tensorflow.core.framework.types_pb2 import DT_FLOAT, DT_STRING
-    from tensorflow_serving.apis.predict_pb2 import PredictRequest
-    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+    """TF Serving over gRPC."""
+    from kdae.client.predict import METHOD, Request, Response, add_tensor
 
-    stub = PredictionServiceStub(_channel(address))
-    one = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
+    predict = _channel(address).unary_unary(
+        METHOD,
+        request_serializer=Request.SerializeToString,
+        response_deserializer=Response.FromString,
+    )
 
     def send(file: bytes, strength: float, timeout: float) -> bytes:
-        request = PredictRequest()
+        request = Request()
         request.model_spec.name = model
         request.model_spec.signature_name = SIGNATURE
-        request.inputs[FILE].CopyFrom(
-            TensorProto(dtype=DT_STRING, tensor_shape=one, string_val=[file])
-        )
-        request.inputs[STRENGTH].CopyFrom(
-            TensorProto(dtype=DT_FLOAT, tensor_shape=one, float_val=[strength])
-        )
-        answer = _call(stub.Predict, request, timeout)
-        return bytes(answer.outputs[ANSWER].string_val[0])
+        add_tensor(request, FILE, file)
+        add_tensor(request, STRENGTH, strength)
+        answer = _call(predict, request, timeout)
+        outputs = {output.key: output.value for output in answer.outputs}
+        return bytes(outputs[ANSWER].string_val[0])
 
     return send
 
 
 def kserve(address: str, model: str) -> Transport:
     """The open inference protocol (version 2) over gRPC, as KServe and Triton know it."""
-    try:
-        from open_inference.grpc.protocol import InferTensorContents, ModelInferRequest
-        from open_inference.grpc.service import GRPCInferenceServiceStub
-    except ImportError:
-        raise UserError(
-            "--server: kserve:// needs a package; pip install 'kdae[client]' brings it"
-        ) from None
+    from open_inference.grpc.protocol import InferTensorContents, ModelInferRequest
+    from open_inference.grpc.service import GRPCInferenceServiceStub
 
     stub = GRPCInferenceServiceStub(_channel(address))
     tensor = ModelInferRequest.InferInputTensor
@@ -165,7 +156,13 @@ def connect(server: str, model: str) -> Transport:
             f"--server: expected {', '.join(f'{name}://' for name in SCHEMES)} and HOST:PORT, "
             f"got {server!r}"
         )
-    return SCHEMES[scheme](address, model)
+    try:
+        return SCHEMES[scheme](address, model)
+    except ModuleNotFoundError as error:
+        told = missing_package(error)
+        if told is None:
+            raise
+        raise UserError(f"--server {scheme}://: {told}") from None
 
 
 def _channel(address: str) -> Any:

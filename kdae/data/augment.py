@@ -181,8 +181,8 @@ def vivid(image: tf.Tensor, seed: tf.Tensor, share: float, most: float = 2.5) ->
 def mirror(image: tf.Tensor, seed: tf.Tensor, share: float) -> tf.Tensor:
     """Ends some pictures at a border, and continues them by their mirror image.
 
-    A picture is denoised with its borders mirrored, noise and all, so a network has to know
-    what noise looks like there.
+    A network that has seen this can be given pictures whose borders are continued by their
+    mirror image, noise and all, and then leaves a flat colour as it is up to the corner.
 
     Args:
         image: `[H, W, C]` of any type, its sides known and at least 16.

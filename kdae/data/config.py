@@ -76,4 +76,4 @@ class AugmentConfig(Section):
     """Share of the patches, 0 to 1, on which a regular pattern or a flat colour is laid."""
     mirrored: Share = 0.0
     """Share of the examples, 0 to 1, that end at a border and go on as its mirror image, noise
-    and all, as pictures do when they are denoised."""
+    and all. The network can then be given pictures whose borders are continued like that."""

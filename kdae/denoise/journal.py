@@ -8,7 +8,7 @@
     reason     why it failed
     seconds    it took to read, denoise and write it, waiting not counted
     bytes, modified    size and time (in ns) of the file that was read
-    model, digest, strength    what it was made by; `digest` is of the model file
+    model, digest, strength, exact    what it was made by; `digest` is of the model file
 
 So a later run knows which pictures are done, and mixes nothing that was made differently.
 """
@@ -24,8 +24,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from kdae.cards import locate_model
+from kdae.cards import find_model
 from kdae.denoise.plan import Job
+from kdae.engine import Strength
 from kdae.errors import UserError
 from kdae.files import TEMPORARY, digest, replace_file, try_lock
 
@@ -40,24 +41,39 @@ class Settings:
     Attributes:
         model: as it was named.
         digest: of the model file, the first 16 digits of its SHA-256.
-        strength: 0 to 1.
+        strength: 0 to 1, or a `Strength`; in the journal an object with its attributes.
+        exact: whether tiles had all the context that the network sees.
     """
 
     model: str
     digest: str
-    strength: float
+    strength: float | Strength
+    exact: bool = False
 
     @classmethod
-    def of(cls, model: str, strength: float) -> Settings:
-        """Those of a model that `kdae.load` finds.
+    def of(
+        cls,
+        model: str,
+        strength: float | Strength,
+        *,
+        engine: str | None = None,
+        fast: bool = False,
+        exact: bool = False,
+    ) -> Settings:
+        """Those of a model that `kdae.load` finds, with the same arguments.
 
         Raises:
             UserError: if there is no such model.
         """
-        return cls(model, digest(locate_model(model)[0])[:16], strength)
+        path = find_model(model, engine, fast).path
+        return cls(model, digest(path)[:16], strength, exact)
 
     def __str__(self) -> str:
-        return f"{self.model} ({self.digest}) at strength {self.strength}"
+        exactly = ", with exact tiles" * self.exact
+        amount = dataclasses.asdict(self)["strength"]
+        if isinstance(amount, dict):
+            amount = ", ".join(f"{name} {value}" for name, value in amount.items())
+        return f"{self.model} ({self.digest}) at strength {amount}{exactly}"
 
 
 _SETTINGS = [field.name for field in dataclasses.fields(Settings)]
@@ -104,13 +120,13 @@ class Journal:
                 foreign.append(job)
             elif status == "writing":  # the old picture or the new one
                 todo.append(job)
-            elif _settings(record) != (self.settings.digest, self.settings.strength):
+            elif _settings(record) != _settings(dataclasses.asdict(self.settings)):
                 differing.append(job)
             elif (record.get("bytes"), record.get("modified")) != _stamp(job.source):
                 todo.append(job)
         if differing:
             record = self.records[self._key(differing[0])]
-            made: dict[str, Any] = {key: record.get(key) for key in _SETTINGS}
+            made: dict[str, Any] = {key: record[key] for key in _SETTINGS if key in record}
             raise UserError(
                 f"--out {self.folder}: {_named(differing)} made by {Settings(**made)}, "
                 f"not by {self.settings}; choose another folder, or make them anew with --force"
@@ -226,8 +242,9 @@ def _line(record: dict[str, Any]) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def _settings(record: dict[str, Any]) -> tuple[Any, Any]:
-    return record.get("digest"), record.get("strength")
+def _settings(record: dict[str, Any]) -> tuple[Any, ...]:
+    # Journals did not always tell whether tiles were exact.
+    return record.get("digest"), record.get("strength"), record.get("exact", False)
 
 
 def _stamp(file: Path) -> tuple[int, int]:

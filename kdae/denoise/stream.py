@@ -24,7 +24,7 @@ from kdae.errors import UserError
 from kdae.images import Picture, pixel_count, read_image, write_image
 
 if TYPE_CHECKING:
-    from kdae.engine import Denoiser
+    from kdae.engine import Denoiser, Strength
 
 # Pixels read but not written yet, over which nothing more is read: 0.2 GB of 8-bit colour. A
 # larger picture is alone in memory.
@@ -55,7 +55,7 @@ class _Read(NamedTuple):
 def denoise_file(
     denoiser: Denoiser,
     job: Job,
-    strength: float = 1.0,
+    strength: float | Strength = 1.0,
     progress: Callable[[float], object] | None = None,
 ) -> None:
     """Reads, denoises and writes one picture, upright, with its depth, alpha and profile.
@@ -63,7 +63,7 @@ def denoise_file(
     Args:
         denoiser: see `kdae.load`.
         job: the file to read, and the one to write, whole or not at all; its folder is made.
-        strength: 0 (nothing) to 1.
+        strength: 0 (nothing) to 1, or a `kdae.Strength`.
         progress: called with the share of the picture done since the last call.
 
     Raises:
@@ -75,7 +75,7 @@ def denoise_file(
 def denoise_files(
     denoiser: Denoiser,
     jobs: Iterable[Job],
-    strength: float = 1.0,
+    strength: float | Strength = 1.0,
     *,
     finished: Callable[[Result], object],
     journal: Journal | None = None,
@@ -89,7 +89,7 @@ def denoise_files(
     Args:
         denoiser: see `kdae.load`.
         jobs: none of which may write what another one reads.
-        strength: 0 (nothing) to 1.
+        strength: 0 (nothing) to 1, or a `kdae.Strength`.
         finished: called with the result of each job, in their order, by this thread.
         journal: where each result is recorded, as soon as its picture is in its place.
         progress: called with the share of a picture done since the last call.
@@ -165,7 +165,7 @@ def _run(
     denoiser: Denoiser,
     job: Job,
     read: _Read,
-    strength: float,
+    strength: float | Strength,
     progress: Callable[[float], object] | None,
 ) -> _Read:
     """Replaces the picture by the denoised one."""
@@ -201,7 +201,7 @@ def _finish(job: Job, outcome: _Read, journal: Journal | None) -> Result:
 def _denoised(
     denoiser: Denoiser,
     picture: Picture,
-    strength: float,
+    strength: float | Strength,
     progress: Callable[[float], object] | None,
 ) -> Picture:
     pixels = picture.pixels

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 from kdae.faces import lazy
 
 if TYPE_CHECKING:
-    from kdae.engine.denoiser import Denoiser, load
+    from kdae.engine.adjust import Strength
+    from kdae.engine.denoiser import Denoiser, halo_of
+    from kdae.engine.loading import load
 
-__all__ = ["Denoiser", "load"]
+__all__ = ["Denoiser", "Strength", "halo_of", "load"]
 
 __getattr__ = lazy(
-    __name__, {"Denoiser": "kdae.engine.denoiser", "load": "kdae.engine.denoiser"}
+    __name__,
+    {
+        "Denoiser": "kdae.engine.denoiser",
+        "Strength": "kdae.engine.adjust",
+        "halo_of": "kdae.engine.denoiser",
+        "load": "kdae.engine.loading",
+    },
 )

@@ -2,25 +2,19 @@
 
 The network takes heights and widths that are multiples of its total stride, so a picture is
 continued by reflection at its right and lower edge. It is cut into tiles; each is run with
-as much context around it as the network sees, so that the result is that of the whole
-picture, while memory depends on the tile alone.
+context around it, the halo. With the halo of the card no value moves by more than a quarter of
+a level of 255 against the whole picture (see `kdae.export.halo`); with the exact one, which
+spans all that the network sees, none moves at all. Memory depends on the tile alone.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from kdae.errors import check_share
-from kdae.images import from_float, spans, to_float
-from kdae.model import load_model
-
-# Pixels along a side, without context. Larger tiles waste less on context, and need more
-# memory.
-TILE = 512
+from kdae.engine.adjust import REACH, Strength, mix
+from kdae.engine.machine import tile_memory
+from kdae.images import Span, from_float, grid, spans, to_float
 
 # Noise reaches beyond [0, 1], a picture on the 0-255 scale further than this.
 FLOAT_RANGE = (-2.0, 3.0)
@@ -28,45 +22,64 @@ FLOAT_RANGE = (-2.0, 3.0)
 _SHAPES = "[H, W], [H, W, 1], [H, W, 2] (grey, alpha), [H, W, 3] or [H, W, 4] (RGB, alpha)"
 
 
+class Network(Protocol):
+    """A network that an engine runs."""
+
+    channels: int
+    """Of the pictures that it takes, 1 or 3."""
+    bytes_per_pixel: int
+    """Memory that a call takes for each pixel of its pictures."""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Runs the network; several threads may call it.
+
+        Args:
+            batch: float32 [N, H, W, C]; H and W are multiples of the card's `size_multiple`.
+
+        Returns:
+            float32 of the same shape.
+        """
+
+
 class Denoiser:
     """A model ready for pictures.
 
     Args:
-        model: [N, H, W, C] float32 to the same shape; H and W multiples of `size_multiple`.
-        card: of the model; `channels`, `size_multiple` and `halo` are used.
+        network: See `Network`.
+        card: The model card; `channels`, `size_multiple`, `halo` and, if it has one,
+            `exact_halo` are used.
+        exact: Whether tiles get all the context that the network sees, `exact_halo`.
 
     Raises:
-        ValueError: if the card's `halo` is not a multiple of its `size_multiple`, or its
-            `channels` are not those of the model.
+        ValueError: If the halo is not a multiple of the card's `size_multiple`, or its
+            `channels` are not those of the network.
     """
 
-    def __init__(self, model: keras.Model, card: Mapping[str, Any]) -> None:
-        self.model = model
+    def __init__(
+        self, network: Network, card: Mapping[str, Any], *, exact: bool = False
+    ) -> None:
+        self.network = network
         self.card = card
         self.channels = int(card["channels"])
         self.multiple = int(card["size_multiple"])
-        if card["halo"] % self.multiple:
+        halo = halo_of(card, exact)
+        if halo % self.multiple:
             raise ValueError(
-                f"card: halo {card['halo']} is not a multiple of size_multiple {self.multiple}"
+                f"card: halo {halo} is not a multiple of size_multiple {self.multiple}"
             )
-        if model.input_shape[-1] != self.channels:
+        if network.channels != self.channels:
             raise ValueError(
-                f"card: channels {self.channels}, but the model takes {model.input_shape[-1]}"
+                f"card: channels {self.channels}, but the model takes {network.channels}"
             )
         # At least one multiple: the last tile needs that much to be continued from.
-        self.halo = max(int(card["halo"]), self.multiple)
-        # One graph for every size: otherwise each new shape would be traced again.
-        signature = tf.TensorSpec([None, None, None, self.channels], tf.float32)
-        self._run = tf.function(
-            lambda batch: model(batch, training=False), input_signature=[signature]
-        )
+        self.halo = max(halo, self.multiple)
 
     def denoise(
         self,
         image: np.ndarray,
-        strength: float = 1.0,
+        strength: float | Strength = 1.0,
         *,
-        tile: int = TILE,
+        tile: int | None = None,
         out: np.ndarray | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> np.ndarray:
@@ -81,8 +94,10 @@ class Denoiser:
                 alpha); uint8, uint16, or float32 or float64 with black 0 and white 1 (noise may
                 reach beyond).
             strength: 0 gives the noisy picture back, 1 the denoised one, values between the
-                mixture `noisy + strength * (denoised - noisy)`.
-            tile: side of the tiles in pixels; the result does not depend on it.
+                mixture `noisy + strength * (denoised - noisy)`. A `Strength` sets brightness
+                and colour apart, and can keep detail.
+            tile: largest side of the tiles in pixels, without their context. None: as suits
+                the picture and the free memory.
             out: where to put the result, of the image's shape and dtype; it may be `image`
                 itself. By default a new array.
             progress: called after each tile with its number of pixels; they add up to H * W.
@@ -94,7 +109,7 @@ class Denoiser:
             ValueError: naming the argument, what was expected and what came.
         """
         _check_image(image)
-        check_share("strength", strength)
+        amount = Strength.of(strength)
         if out is None:
             out = np.empty(image.shape, image.dtype)
         elif out.shape != image.shape or out.dtype != image.dtype:
@@ -105,13 +120,13 @@ class Denoiser:
         source, target = _colour(image), _colour(out)
         if source.dtype.kind == "f":
             _check_range(source)
-            self._map(source, target, strength, tile, _as_float32, _clipped, progress)
+            self._map(source, target, amount, tile, _as_float32, _clipped, progress)
         else:
             dtype = source.dtype.newbyteorder("=")
             self._map(
                 source,
                 target,
-                strength,
+                amount,
                 tile,
                 lambda pixels: to_float(pixels.astype(dtype, copy=False)),
                 lambda pixels: from_float(pixels, dtype),
@@ -121,12 +136,12 @@ class Denoiser:
             out[..., -1] = image[..., -1]
         return out
 
-    def denoise_float(self, image: np.ndarray, *, tile: int = TILE) -> np.ndarray:
+    def denoise_float(self, image: np.ndarray, *, tile: int | None = None) -> np.ndarray:
         """Denoises [H, W, C] floats, C = 1 or 3; neither input nor output is clipped.
 
         Args:
             image: float, black 0 and white 1, noise of any size around them.
-            tile: side of the tiles in pixels.
+            tile: see `denoise`.
 
         Returns:
             float32 [H, W, C].
@@ -137,29 +152,30 @@ class Denoiser:
         if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.size == 0:
             raise ValueError(f"image: expected [H, W, 1] or [H, W, 3], got {list(image.shape)}")
         out = np.empty(image.shape, np.float32)
-        self._map(image, out, 1.0, tile, _as_float32, _as_float32, None)
+        self._map(image, out, Strength(), tile, _as_float32, _as_float32, None)
         return out
 
     def _map(
         self,
         source: np.ndarray,
         target: np.ndarray,
-        strength: float,
-        tile: int,
+        strength: Strength,
+        tile: int | None,
         load: Callable[[np.ndarray], np.ndarray],
         store: Callable[[np.ndarray], np.ndarray],
         progress: Callable[[int], object] | None,
     ) -> None:
         """Fills `target` [H, W, C] from `source`, which may be the same memory."""
-        if tile < 1:
-            raise ValueError(f"tile: expected at least 1 pixel, got {tile!r}")
         height, width, _ = source.shape
-        columns = spans(width, self.multiple, tile, self.halo)
+        # What `mix` looks at beyond a tile must be as good as the tile itself.
+        reach = REACH if strength.keep_detail > 0 else 0
+        halo = self.halo + -(-reach // self.multiple) * self.multiple
+        rows, columns = self._grid(height, width, tile, halo)
         kept = source[:0]
-        for row in spans(height, self.multiple, tile, self.halo):
+        for row in rows:
             # The rows above this band may have been overwritten: they were kept.
             band = np.concatenate([kept, source[row.start : row.high]])
-            below = max(row.stop - self.halo, 0)
+            below = max(row.stop - halo, 0)
             kept = band[below - row.low : row.stop - row.low].copy()
             missing = (row.high - row.low - len(band), columns[-1].high - width)
             band = np.pad(band, [(0, missing[0]), (0, missing[1]), (0, 0)], "reflect")
@@ -169,34 +185,45 @@ class Denoiser:
                     slice(row.start - row.low, min(row.stop, height) - row.low),
                     slice(column.start - column.low, min(column.stop, width) - column.low),
                 )
-                clean = self._apply(noisy)[inner]
-                if strength != 1.0:
-                    clean = noisy[inner] + np.float32(strength) * (clean - noisy[inner])
+                clean = mix(noisy, self._apply(noisy), strength)[inner]
                 target[row.start : row.stop, column.start : column.stop] = store(clean)
                 if progress:
                     progress(clean.shape[0] * clean.shape[1])
 
+    def _grid(
+        self, height: int, width: int, tile: int | None, halo: int
+    ) -> tuple[list[Span], list[Span]]:
+        """The tiles of a picture: the spans of the rows and of the columns."""
+        if tile is None:
+            area = tile_memory() // self.network.bytes_per_pixel
+            return grid(height, width, self.multiple, area, halo)
+        if tile < 1:
+            raise ValueError(f"tile: expected at least 1 pixel, got {tile!r}")
+        return (
+            spans(height, self.multiple, tile, halo),
+            spans(width, self.multiple, tile, halo),
+        )
+
     def _apply(self, image: np.ndarray) -> np.ndarray:
         """Runs the network on [h, w, C] float32, C = 1 or 3, whatever its own channels."""
         if image.shape[-1] == self.channels:
-            return self._run(image[None]).numpy()[0]
+            return self.network(image[None])[0]
         if self.channels == 1:
-            result = self._run(np.moveaxis(image, -1, 0)[..., None]).numpy()
+            result = self.network(np.moveaxis(image, -1, 0)[..., None])
             return np.moveaxis(result[..., 0], 0, -1)
-        result = self._run(np.repeat(image, self.channels, axis=-1)[None]).numpy()[0]
+        result = self.network(np.repeat(image, self.channels, axis=-1)[None])[0]
         return result.mean(axis=-1, keepdims=True)
 
 
-def load(model: str | Path) -> Denoiser:
-    """Loads a model for use.
+def halo_of(card: Mapping[str, Any], exact: bool = False) -> int:
+    """Returns the context around a tile that a card tells, in pixels.
 
     Args:
-        model: a run folder, a `.keras` file, or the name of a shipped model.
-
-    Raises:
-        UserError: if there is no such model or it cannot be read.
+        card: The model card.
+        exact: Whether it shall span all that the network sees. In cards without `exact_halo`
+            the halo does so anyway.
     """
-    return Denoiser(*load_model(model))
+    return int(card.get("exact_halo", card["halo"]) if exact else card["halo"])
 
 
 def _colour(image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The noisy photographs that exporters calibrate with, measure with and ship as checks."""
+"""Noisy photographs, which exporters use to calibrate, to measure, and as check tiles."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from kdae.data import KDAE_PHOTOS, load_pictures
 from kdae.images import from_float, to_float
 from kdae.noise import build_noise
 
-SIGMA = 25  # of what is measured, on the 0-255 scale
+SIGMA = 25  # noise of the measured photographs, on the 0 to 255 scale
 _CALIBRATION, _MEASURED = 48, 8
 _ANY_LEVEL = {"gaussian": {"sigma": [0, 55]}}
 
 
 class Photograph(NamedTuple):
-    """A noisy photograph and what it was, float32 [H, W, C] in [0, 1], of 8-bit values."""
+    """A photograph with and without noise.
+
+    Attributes:
+        name: The name of the photograph.
+        noisy: The photograph with noise, float32 [H, W, C], multiples of 1/255 in [0, 1].
+        clean: The photograph without noise, of the same shape.
+    """
 
     name: str
     noisy: np.ndarray
@@ -26,7 +32,7 @@ class Photograph(NamedTuple):
 
 
 def examples(channels: int) -> list[Photograph]:
-    """Test photographs of 256x256 with Gaussian noise of sigma 25, clipped, in 8 bits."""
+    """Returns test photographs of 256x256 pixels with Gaussian noise of sigma 25."""
     pictures = load_pictures(KDAE_PHOTOS, "test", channels)
     step = max(len(pictures) // _MEASURED, 1)
     return [
@@ -39,20 +45,24 @@ def examples(channels: int) -> list[Photograph]:
     ][:_MEASURED]
 
 
-def calibration_pictures(card: Mapping[str, Any], side: int) -> list[np.ndarray]:
-    """Training photographs with the noise that the model was trained on.
+def calibration_pictures(
+    card: Mapping[str, Any], side: int, count: int = _CALIBRATION
+) -> list[np.ndarray]:
+    """Returns training photographs with the noise that the model was trained on.
 
     Args:
-        card: of the model; without a training noise Gaussian noise up to sigma 55 is used.
-        side: of the squares cut from the photographs.
+        card: The model card. If it names no training noise, Gaussian noise up to sigma 55 is
+            used.
+        side: The height and width of the squares that are cut from the photographs, in pixels.
+        count: The largest number of photographs.
 
     Returns:
-        [side, side, C] float32 in [0, 1].
+        float32 [side, side, C] in [0, 1], one per photograph.
     """
     noise = card.get("training", {}).get("noise", {}).get("kind", _ANY_LEVEL)
     pictures = load_pictures(KDAE_PHOTOS, "train", int(card["channels"]), min_size=side)
-    step = max(len(pictures) // _CALIBRATION, 1)
-    chosen = range(0, len(pictures), step)[:_CALIBRATION]
+    step = max(len(pictures) // count, 1)
+    chosen = range(0, len(pictures), step)[:count]
     return [_noisy(pictures.arrays[i][:side, :side], noise, i) for i in chosen]
 
 

@@ -12,7 +12,7 @@ from kdae.images.files import (
     write_image,
 )
 from kdae.images.pixels import Picture, from_float, to_channels, to_float
-from kdae.images.tiles import Span, spans
+from kdae.images.tiles import Span, grid, spans
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -23,6 +23,7 @@ __all__ = [
     "decode",
     "encode",
     "from_float",
+    "grid",
     "list_images",
     "pixel_count",
     "read_image",

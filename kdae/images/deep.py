@@ -4,17 +4,15 @@ Used by `kdae.images.files` alone: PNG through TensorFlow, TIFF through tifffile
 writes 8-bit TIFF as well, so that there is one writer of that format.
 """
 
-import io
 import logging
 import os
 import struct
-import sys
 import zlib
-from typing import IO, Any
+from typing import IO
 
+import imagecodecs
 import numpy as np
 import tifffile
-from PIL import Image
 
 from kdae.errors import UserError
 
@@ -25,6 +23,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_DEPTH = 24  # byte of the file: behind the signature, chunk header, width and height
 _PNG_HEADER_END = 33
+_PNG_LEVEL = 4
 _ICC_TAG = 34675
 _ORIENTATION_TAG = 274
 
@@ -52,20 +51,25 @@ def pixel_count(path: str | os.PathLike[str]) -> int:
 
 
 def decode_png(data: bytes) -> np.ndarray:
-    """Decodes a 16-bit PNG into uint16 [H, W, C], C = 1 to 4 as in the file."""
-    import tensorflow as tf  # Takes seconds to import, and few pictures need it.
+    """Decodes a PNG file of 16 bits.
 
+    Returns:
+        uint16 `[H, W, C]` with the channels of the file: 1 (grey), 2 (grey and alpha), 3 (RGB)
+        or 4 (RGB and alpha).
+
+    Raises:
+        UserError: If the file is broken or cut short.
+    """
     try:
-        return tf.io.decode_png(data, dtype=tf.uint16).numpy()
-    except tf.errors.InvalidArgumentError:
+        samples = imagecodecs.png_decode(data)
+    except imagecodecs.PngError:
         raise UserError("broken or cut short") from None
+    return samples.reshape(*samples.shape[:2], -1)
 
 
 def encode_png(samples: np.ndarray, icc_profile: bytes | None) -> bytes:
-    """Encodes uint16 [H, W, C], C = 1 to 4, as a PNG file."""
-    import tensorflow as tf
-
-    data: bytes = tf.io.encode_png(samples).numpy()
+    """Encodes uint16 `[H, W, C]`, C = 1 to 4 as for `decode_png`, as a PNG file."""
+    data = bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level=_PNG_LEVEL))
     if icc_profile is None:
         return data
     chunk = b"iCCP" + b"profile\0\0" + zlib.compress(icc_profile)
@@ -93,15 +97,9 @@ def read_tiff(file: IO[bytes], max_pixels: int) -> tuple[np.ndarray, int, bytes 
             raise UserError("a 16-bit TIFF of this kind is not supported, only grey and RGB")
         orientation = page.tags.valueof(_ORIENTATION_TAG, 1)
         icc_profile = page.tags.valueof(_ICC_TAG)
-        try:
-            samples = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            samples = _read_compressed_tiff(file)
-        else:
-            if page.axes.startswith("S"):
-                samples = np.moveaxis(samples, 0, -1)
+        samples = page.asarray()
+        if page.axes.startswith("S"):
+            samples = np.moveaxis(samples, 0, -1)
         extra = page.extrasamples
     samples = samples.reshape(*samples.shape[:2], -1)
     if int(page.photometric) == 0:  # white is zero
@@ -114,28 +112,6 @@ def read_tiff(file: IO[bytes], max_pixels: int) -> tuple[np.ndarray, int, bytes 
         colour = np.minimum(np.rint(samples[..., :-1] / alpha), 65535)
         samples[..., :-1] = colour.astype(np.uint16)
     return samples, orientation, icc_profile
-
-
-def _read_compressed_tiff(file: IO[bytes]) -> np.ndarray:
-    """Reads a TIFF compressed in a way that tifffile cannot undo (LZW), through Pillow.
-
-    Pillow gives one byte of every colour sample: here once the high and once the low one.
-    """
-    low_end, high_end = ("B", "L") if sys.byteorder == "little" else ("L", "B")
-    halves = []
-    for end in (high_end, low_end):
-        file.seek(0)
-        with Image.open(io.BytesIO(file.read()), formats=("TIFF",)) as image:
-            tile: Any = image.tile[0]
-            raw_mode = tile.args[0]
-            if raw_mode == "I;16N":
-                return np.array(image).astype(np.uint16)  # native byte order
-            if raw_mode not in ("RGB;16N", "RGBA;16N") or len(image.tile) != 1:
-                raise UserError("a 16-bit TIFF of this kind is not supported: save it as PNG")
-            args = (raw_mode.replace("N", end), *tile.args[1:])
-            image.tile = [tile._replace(args=args)]
-            halves.append(np.asarray(image).astype(np.uint16))
-    return halves[0] << 8 | halves[1]
 
 
 def write_tiff(

@@ -21,6 +21,7 @@ from kdae.engine import Denoiser, load
 from kdae.evaluate import evaluate
 from kdae.evaluate.measure import noisy_examples
 from kdae.images import to_float
+from kdae.model import load_model
 from kdae.train import train
 from kdae.train.config import config_from_dict
 from kdae.train.folder import CONFIG, HISTORY
@@ -67,10 +68,10 @@ class Trained:
         """The network with its model card, ready to denoise pictures."""
         return load(self.folder)
 
-    @property
+    @functools.cached_property
     def model(self) -> keras.Model:
         """The network."""
-        return self.denoiser.model
+        return load_model(self.folder)[0]
 
     def history(self, column: str) -> list[float]:
         """Returns a column of `history.csv`."""

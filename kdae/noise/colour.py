@@ -18,15 +18,15 @@ def luma(image: tf.Tensor) -> tf.Tensor:
     return image if image.shape[-1] == 1 else tf.tensordot(image, LUMA[:, np.newaxis], 1)
 
 
-def scale_colour(noise: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
-    """Scales the colour of RGB noise and keeps its brightness.
+def scale_colour(image: tf.Tensor, factor: tf.Tensor | float) -> tf.Tensor:
+    """Scales the differences of RGB from its brightness.
 
     Args:
-        noise: float32 `[H, W, 3]`.
-        factor: 1 leaves the noise as it is; at 0 the three channels are equal.
+        image: float32 `[H, W, 3]`.
+        factor: 1 leaves the image as it is, and `1 / factor` undoes `factor`.
 
     Returns:
         Float32 `[H, W, 3]`.
     """
-    planes = tf.tensordot(noise, TO_YCC, 1) * tf.stack([1.0, factor, factor])
-    return tf.tensordot(planes, TO_RGB, 1)
+    grey = np.tile(LUMA[:, np.newaxis], [1, 3])
+    return tf.tensordot(image, grey + factor * (np.eye(3, dtype=np.float32) - grey), 1)

@@ -5,13 +5,12 @@ brightness over a weak wide component, and colour that is wide or gone. These ar
 statistics, drawn directly. `jpeg` usually follows.
 """
 
-import functools
 from typing import Annotated
 
 import numpy as np
 import tensorflow as tf
 
-from kdae.draws import Level, map_level, normal, pick, pick_log, split, uniform
+from kdae.draws import Level, drawer, map_level, normal, pick, pick_log, split
 from kdae.noise.blur import blur, blur_noise
 from kdae.noise.colour import TO_RGB, luma
 from kdae.noise.parameters import Limits
@@ -62,7 +61,7 @@ def developed(
         Float32 `[H, W, C]`, not clipped.
     """
     draws, grain_seed, wide_seed, colour_seed = split(seed, 4)
-    draw = functools.partial(next, iter(tf.unstack(uniform(draws, [13]))))
+    draw = drawer(draws, 13)
     height, width = tf.unstack(tf.shape(image)[:2])
     fine = blur_noise(normal(grain_seed, [height, width, 1]), pick(smooth, draw()))
     blotches = blur_noise(normal(wide_seed, [height, width, 1]), pick(wide_smooth, draw()))

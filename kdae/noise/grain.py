@@ -1,11 +1,10 @@
 """The grain of film and of scans."""
 
-import functools
 from typing import Annotated
 
 import tensorflow as tf
 
-from kdae.draws import Level, map_level, normal, pick, pick_log, split, uniform
+from kdae.draws import Level, drawer, map_level, normal, pick, pick_log, split
 from kdae.noise.blur import blur_noise
 from kdae.noise.parameters import Limits
 
@@ -38,7 +37,7 @@ def grain(
         Float32 `[H, W, C]`, not clipped.
     """
     draws, common, own = split(seed, 3)
-    draw = functools.partial(next, iter(tf.unstack(uniform(draws, [5]))))
+    draw = drawer(draws, 5)
     height, width = tf.unstack(tf.shape(image)[:2])
     sharpness = pick(smooth, draw())
     strength = pick_log(map_level(sigma, lambda end: end / 255), draw())

@@ -81,7 +81,9 @@ class TrainConfig(Section):
     """The last share of the steps, 0 to 1, in which tensors are rounded to 8 bits, as phones
     calculate, so that the filters learn to bear it."""
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
-    """Of the arithmetic; `auto` is mixed where the device gains by it."""
+    """Of the arithmetic. `auto` is mixed_float16 on a GPU, mixed_bfloat16 on a processor with
+    instructions for bfloat16, and float32 elsewhere; a run that moves to a machine of another
+    kind is resumed bit for bit only if the precision is named."""
     init: str | None = None
     """A model to start from: a run folder, a model file or the name of a shipped model; null
     for random filters."""

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from kdae.data import Example
+from kdae.engine.machine import has_bfloat16
 from kdae.metrics import psnr
 from kdae.model import build_denoiser
 from kdae.model.quantization import rounded_layers, with_ranges
@@ -63,10 +64,16 @@ class State:
 
 
 def resolve_precision(precision: str) -> str:
-    """Returns a dtype policy: for `auto` mixed_float16 where there is a GPU, else float32."""
+    """Returns the dtype policy of Keras for a `train.precision`.
+
+    For `auto` that is mixed_float16 where there is a GPU, else mixed_bfloat16 where the
+    processors have instructions for it, else float32.
+    """
     if precision != "auto":
         return precision
-    return "mixed_float16" if tf.config.list_logical_devices("GPU") else "float32"
+    if tf.config.list_logical_devices("GPU"):
+        return "mixed_float16"
+    return "mixed_bfloat16" if has_bfloat16() else "float32"
 
 
 def build_state(config: Config, strategy: tf.distribute.Strategy) -> State:

@@ -36,6 +36,5 @@ def test_in_a_process_of_its_own() -> None:
 def test_memory_of_a_picture() -> None:
     (row,) = measure_memory("photo", 1, [100])
     assert row["megapixels"] == 0.01 and row["picture_bytes"] == 30_000
-    # TensorFlow alone needs more than that.
-    assert row["peak_bytes"] > 200e6 and 0 < row["cpu_seconds"] < 60
+    assert 40e6 < row["peak_bytes"] < 300e6 and 0 < row["cpu_seconds"] < 60
     assert format_table([row]).splitlines()[-1].startswith("| 0 |")

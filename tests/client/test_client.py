@@ -21,7 +21,7 @@ from kdae.client.protocols import Unavailable
 from kdae.errors import UserError
 from kdae.export.formats import Job
 from kdae.export.savedmodel import exporter
-from kdae.images import Picture, decode, encode, read_image, write_image
+from kdae.images import Picture, decode, encode, read_image, spans, write_image
 from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
 from tests.servers import MODEL, Denoise, Fault, serving
 
@@ -73,15 +73,19 @@ def test_tiles_equal_the_whole_picture(server: str, denoise: Denoise, size: Any)
     whole = client.denoise(pixels)
     before = denoise.asked
     level_apart(client.denoise(pixels, tile=32), whole)
-    assert denoise.asked - before == -(-size[0] // 32) * -(-size[1] // 32)
+    rows, columns = (spans(length, 4, 32, CARD["halo"]) for length in size)
+    assert denoise.asked - before == len(rows) * len(columns)
 
 
 def test_less_context_than_the_card_says_shows(denoise: Denoise) -> None:
     pixels = noise_image(64, 64, 3)
     with serving("rest", denoise) as server:
         whole = Client(server, MODEL).denoise(pixels)
-        cut = Client(server, MODEL, card={**CARD, "halo": 0}).denoise(pixels, tile=32)
+        card = {**CARD, "halo": 0, "exact_halo": CARD["halo"]}
+        cut = Client(server, MODEL, card=card).denoise(pixels, tile=32)
+        exact = Client(server, MODEL, card=card, exact=True).denoise(pixels, tile=32)
     assert np.abs(whole.astype(int) - cut.astype(int)).max() > 1
+    level_apart(exact, whole)
 
 
 def test_refusals_are_told_and_not_repeated(server: str, denoise: Denoise) -> None:

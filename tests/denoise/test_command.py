@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +12,25 @@ from PIL import Image
 
 from kdae.denoise.__main__ import main
 from kdae.denoise.journal import JOURNAL, LOCK
+from kdae.engine import Denoiser, Strength, load
 from kdae.errors import UserError
 from kdae.images import Picture, read_image, write_image
 from tests import warm
-from tests.helpers import noise_image, tiny_denoiser, tiny_run
+from tests.helpers import noise_image, tiny_run, tiny_tflite
+
+
+@pytest.fixture(scope="module", params=["keras", "litert"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model for each engine: a run folder, and a `.tflite` file."""
+    folder = tmp_path_factory.mktemp("models")
+    if request.param == "keras":
+        return str(tiny_run(folder / "run", 3))
+    return str(tiny_tflite(folder / "tiny.tflite", 3))
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tiny_run(tmp_path_factory.mktemp("models") / "run", 3))
+def denoiser(run: str) -> Denoiser:
+    return load(run)
 
 
 def save(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None) -> np.ndarray:
@@ -29,7 +40,7 @@ def save(path: Path, pixels: np.ndarray, alpha: np.ndarray | None = None) -> np.
 
 
 def test_a_folder_of_everything(
-    tmp_path: Path, run: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run: str, denoiser: Denoiser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     top, out = tmp_path / "in", tmp_path / "out"
     names = {
@@ -52,7 +63,7 @@ def test_a_folder_of_everything(
         result = read_image(out / name)
         assert result.alpha is None
         assert result.pixels.dtype == pixels.dtype
-        np.testing.assert_array_equal(result.pixels, tiny_denoiser(3).denoise(pixels))
+        np.testing.assert_array_equal(result.pixels, denoiser.denoise(pixels))
 
 
 def records(out: Path) -> dict[str, dict[str, str]]:
@@ -61,7 +72,7 @@ def records(out: Path) -> dict[str, dict[str, str]]:
 
 
 def test_the_same_command_goes_on(
-    tmp_path: Path, run: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run: str, denoiser: Denoiser, capsys: pytest.CaptureFixture[str]
 ) -> None:
     top, out = tmp_path / "in", tmp_path / "out"
     for seed, name in enumerate(["a.png", "b.png", "c/d.png"]):
@@ -99,12 +110,14 @@ def test_the_same_command_goes_on(
     assert (out / "a.png").stat().st_mtime_ns == made
     assert main([*command, "--strength", "0.5", "--force"]) == 0
     assert {line["strength"] for line in records(out).values()} == {0.5}
-    expected = tiny_denoiser(3).denoise(read_image(top / "a.png").pixels, 0.5)
+    expected = denoiser.denoise(read_image(top / "a.png").pixels, 0.5)
     np.testing.assert_array_equal(read_image(out / "a.png").pixels, expected)
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_in_the_middle(tmp_path: Path, run: str, kill: signal.Signals) -> None:
+def test_stopped_in_the_middle(
+    tmp_path: Path, run: str, denoiser: Denoiser, kill: signal.Signals
+) -> None:
     top, out = tmp_path / "in", tmp_path / "out"
     names = [f"{place:03}.png" for place in range(60)]
     for seed, name in enumerate(names):
@@ -131,14 +144,14 @@ def test_stopped_in_the_middle(tmp_path: Path, run: str, kill: signal.Signals) -
     assert main(arguments) == 0
     for name in names:
         result = read_image(out / name).pixels
-        expected = tiny_denoiser(3).denoise(read_image(top / name).pixels)
+        expected = denoiser.denoise(read_image(top / name).pixels)
         np.testing.assert_array_equal(result, expected)
     assert sorted(path.name for path in out.iterdir()) == [LOCK, *names, JOURNAL]
     again = [name for name in early if (out / name).stat().st_mtime_ns != early[name]]
     assert len(again) <= (4 if kill == signal.SIGKILL else 0)
 
 
-def test_alpha_is_kept(tmp_path: Path, run: str) -> None:
+def test_alpha_is_kept(tmp_path: Path, run: str, denoiser: Denoiser) -> None:
     source, out = tmp_path / "a.png", tmp_path / "b.png"
     alpha = noise_image(12, 13, seed=1)
     pixels = save(source, noise_image(12, 13, 3), alpha)
@@ -146,10 +159,10 @@ def test_alpha_is_kept(tmp_path: Path, run: str) -> None:
     result = read_image(out)
     assert result.alpha is not None
     np.testing.assert_array_equal(result.alpha, alpha)
-    np.testing.assert_array_equal(result.pixels, tiny_denoiser(3).denoise(pixels))
+    np.testing.assert_array_equal(result.pixels, denoiser.denoise(pixels))
 
 
-def test_the_result_is_upright_once(tmp_path: Path, run: str) -> None:
+def test_the_result_is_upright_once(tmp_path: Path, run: str, denoiser: Denoiser) -> None:
     stored = noise_image(10, 20, 3)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown a quarter turn clockwise
@@ -158,10 +171,10 @@ def test_the_result_is_upright_once(tmp_path: Path, run: str) -> None:
     with Image.open(tmp_path / "b.png") as image:
         assert image.getexif().get(0x0112, 1) == 1
         upright = np.ascontiguousarray(np.rot90(stored, -1))
-        np.testing.assert_array_equal(np.asarray(image), tiny_denoiser(3).denoise(upright))
+        np.testing.assert_array_equal(np.asarray(image), denoiser.denoise(upright))
 
 
-def test_strength_and_force(tmp_path: Path, run: str) -> None:
+def test_strength_and_force(tmp_path: Path, run: str, denoiser: Denoiser) -> None:
     path = tmp_path / "a.png"
     pixels = save(path, noise_image(16, 16, 3))
     arguments = [str(path), "-o", str(path), "--model", run]
@@ -172,8 +185,27 @@ def test_strength_and_force(tmp_path: Path, run: str) -> None:
     assert main([*arguments, "--force", "--strength", "0"]) == 0
     np.testing.assert_array_equal(read_image(path).pixels, pixels)
     assert main([*arguments, "--force", "--strength", "0.5"]) == 0
-    expected = tiny_denoiser(3).denoise(pixels, 0.5)
+    expected = denoiser.denoise(pixels, 0.5)
     np.testing.assert_array_equal(read_image(path).pixels, expected)
+
+
+def test_brightness_and_colour_apart_and_detail_kept(
+    tmp_path: Path, run: str, denoiser: Denoiser
+) -> None:
+    top, out = tmp_path / "in", tmp_path / "out"
+    pixels = save(top / "a.png", noise_image(16, 16, 3))
+    arguments = [str(top), "-o", str(out), "--model", run, "--strength", "0.5"]
+    assert main([*arguments, "--luma", "0.25", "--keep-detail", "0.75"]) == 0
+    strength = Strength(luma=0.25, colour=0.5, keep_detail=0.75)
+    expected = denoiser.denoise(pixels, strength)
+    np.testing.assert_array_equal(read_image(out / "a.png").pixels, expected)
+    asked = "at strength luma 0.25, colour 0.5, keep_detail 0.75"
+    with pytest.raises(UserError, match=rf"made by .* {asked}, not by .* at strength 0\.5;"):
+        main(arguments)
+    # With the same strength for both there is one number, however it was asked for.
+    assert main([*arguments, "--force"]) == 0
+    assert main([*arguments, "--luma", "0.5", "--colour", "0.5"]) == 0
+    assert records(out)["a.png"]["strength"] == 0.5
 
 
 def test_a_format_that_cannot_hold_it(
@@ -193,6 +225,9 @@ def test_bad_arguments_end_with_status_2(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         main(["none.png", "-o", "out", "--strength", "2"])
     assert str(caught.value) == "--strength: expected 0 to 1, got 2"
+    for option in ("--luma", "--colour", "--keep-detail"):
+        with pytest.raises(UserError, match=f"{option}: expected 0 to 1, got 2"):
+            main(["none.png", "-o", "out", option, "2"])
 
 
 def test_unknown_model(tmp_path: Path) -> None:
@@ -200,3 +235,23 @@ def test_unknown_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nonesuch"):
         main([str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--model", "nonesuch"])
     assert not (tmp_path / "out").exists()
+
+
+def test_fast_exact_and_threads(tmp_path: Path) -> None:
+    """Each option reaches the engine, and changes the pixels as it does there."""
+    pixels = save(tmp_path / "a.png", noise_image(150, 300, 1))
+    for number, options in enumerate(
+        (["--fast"], ["--exact"], ["--engine", "keras"], ["--threads", "1"])
+    ):
+        out = tmp_path / f"{number}.png"
+        command = [str(tmp_path / "a.png"), "-o", str(out), "--model", "gray", *options]
+        assert main(command) == 0
+        name, *value = options
+        how: dict[str, Any] = {name[2:]: value[0] if value else True}
+        if name == "--threads":
+            how = {"threads": 1}
+        np.testing.assert_array_equal(
+            read_image(out).pixels, load("gray", **how).denoise(pixels)
+        )
+    with pytest.raises(UserError, match="--threads: expected at least 1, got 0"):
+        main([*command[:3], "--threads", "0"])

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from kdae.denoise import __main__ as command
 from kdae.denoise.journal import JOURNAL, Journal, Settings, refuse_existing
 from kdae.denoise.plan import Job
+from kdae.engine import Strength
 from kdae.errors import UserError
 from tests.helpers import touch
 
 MODEL = Settings("photo", "0123456789abcdef", 1.0)
+
+
+def test_the_help_names_the_journal() -> None:
+    # The command's help does without the import of the journal.
+    assert JOURNAL in command._MORE
 
 
 def job(folder: Path, name: str) -> Job:
@@ -50,7 +57,7 @@ def test_done_is_done(tmp_path: Path) -> None:
     first, _, last = map(json.loads, lines)
     assert set(first) == {
         "file", "output", "status", "reason", "seconds", "bytes", "modified", "model", "digest",
-        "strength",
+        "strength", "exact",
     }  # fmt: skip
     assert (first["status"], first["seconds"], first["bytes"]) == ("done", 1.5, 1)
     assert (last["status"], last["reason"]) == ("failed", "broken")
@@ -77,20 +84,40 @@ def test_killed_while_writing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [Settings("photo", "another", 1.0), Settings("photo", MODEL.digest, 0.5)]
+    ("other", "strength"),
+    [
+        (Settings("photo", "another", 1.0), "1.0"),
+        (Settings("photo", MODEL.digest, 0.5), "0.5"),
+        (Settings("photo", MODEL.digest, 1.0, exact=True), "1.0, with exact tiles"),
+        (
+            Settings("photo", MODEL.digest, Strength(luma=0.5)),
+            "luma 0.5, colour 1.0, keep_detail 0.0",
+        ),
+    ],
 )
-def test_settings_are_not_mixed(tmp_path: Path, other: Settings) -> None:
+def test_settings_are_not_mixed(tmp_path: Path, other: Settings, strength: str) -> None:
     recorded(tmp_path, ("a.png", "done"), ("b.png", "done"))
     jobs = [job(tmp_path, f"{name}.png") for name in "abc"]
     made, asked = (rf"photo \({settings.digest}\) at" for settings in (MODEL, other))
-    message = (
-        rf"out/b\.png made by {made} strength 1\.0, not by {asked} strength {other.strength}"
-    )
+    message = rf"out/b\.png made by {made} strength 1\.0, not by {asked} strength {strength};"
     with pytest.raises(UserError, match=message):
         Journal(tmp_path / "out", other).pending(jobs)
     renamed = Settings("runs/photo", MODEL.digest, 1.0)  # the same model all the same
     touch(jobs[2].source)
     assert Journal(tmp_path / "out", renamed).pending(jobs) == jobs[2:]
+
+
+def test_a_journal_of_before_tiles_could_be_exact(tmp_path: Path) -> None:
+    journal = recorded(tmp_path, ("a.png", "done"))
+    path = tmp_path / "out" / JOURNAL
+    record = json.loads(path.read_text())
+    del record["exact"]
+    path.write_text(json.dumps(record) + "\n")
+    assert Journal(tmp_path / "out", MODEL).pending([job(tmp_path, "a.png")]) == []
+    with pytest.raises(UserError, match=r"strength 1\.0, not by .*, with exact tiles;"):
+        other = Settings("photo", MODEL.digest, 1.0, exact=True)
+        Journal(tmp_path / "out", other).pending([job(tmp_path, "a.png")])
+    assert journal.records
 
 
 def test_what_is_not_from_here_stays(tmp_path: Path) -> None:
@@ -154,7 +181,13 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
 
 
 def test_settings_of_a_model(tmp_path: Path) -> None:
-    one, other = Settings.of("gray", 1.0), Settings.of("photo", 1.0)
-    assert one.digest != other.digest and len(one.digest) == 16
+    every = [
+        Settings.of("photo", 1.0),
+        Settings.of("gray", 1.0),
+        Settings.of("gray", 1.0, fast=True),
+        Settings.of("gray", 1.0, engine="keras"),
+    ]
+    assert len({settings.digest for settings in every}) == 4
+    assert {len(settings.digest) for settings in every} == {16}
     with pytest.raises(UserError, match="nonesuch"):
         Settings.of("nonesuch", 1.0)

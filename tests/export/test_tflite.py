@@ -10,10 +10,11 @@ import tensorflow as tf
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
+from kdae.cards import card_inside
 from kdae.errors import UserError
 from kdae.export.formats import Artifact, Bounds, Job
 from kdae.export.tflite import exporter
-from kdae.export.tflite.flatbuffer import operators, read_card
+from kdae.export.tflite.flatbuffer import operators
 from kdae.model import ModelConfig, describe
 from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
 
@@ -96,12 +97,12 @@ def test_custom_operators_would_be_noticed(tmp_path: Path) -> None:
 
 def test_the_card_is_inside(files: dict[str, Artifact], tmp_path: Path) -> None:
     for artifact in files.values():
-        assert read_card(artifact.path) == tiny_card(3)
+        assert card_inside(artifact.path) == tiny_card(3)
     (tmp_path / "text.tflite").write_text("not a model")
     with pytest.raises(UserError, match="not a TFLite file"):
-        read_card(tmp_path / "text.tflite")
+        card_inside(tmp_path / "text.tflite")
     with pytest.raises(UserError, match="cannot be read"):
-        read_card(tmp_path / "nosuch.tflite")
+        card_inside(tmp_path / "nosuch.tflite")
 
 
 @pytest.mark.parametrize("size", [(4, 4), (8, 20), (100, 36)])

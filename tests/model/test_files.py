@@ -37,7 +37,7 @@ def test_a_card_beside_a_named_file(tmp_path: Path) -> None:
 
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"nosuch: expected a run folder, a \.keras file or a ship"
+        UserError, match=r"nosuch: expected a run folder, a \.keras or \.tflite"
     ):
         load_model("nosuch")
     with pytest.raises(UserError, match=r"holds no model\.keras"):

@@ -43,6 +43,7 @@ def settings(photos: Path, **train: object) -> dict[str, dict[str, object]]:
         "steps": STEPS, "batch": 4, "patch": 16, "warmup": 2, "learning_rate": 0.03,
         "ema": 0.9, "weight_decay": 1e-6, "validate_every": 8, "checkpoint_every": 4,
         "grow": [{"at": 0.5, "batch": 2, "patch": 24}], "eight_bits": 0.75,
+        "precision": "float32",
     }  # fmt: skip
     return {
         "data": {"source": str(photos)},

@@ -7,6 +7,7 @@ import tensorflow as tf
 from kdae.model import ModelConfig
 from kdae.model.quantization import choose_ranges, rounded_layers, with_ranges
 from kdae.train import Config
+from kdae.train import step as step_module
 from kdae.train.config import TrainConfig
 from kdae.train.losses import LossConfig, l1_l2
 from kdae.train.step import build_state, build_step, resolve_precision, validate
@@ -19,7 +20,9 @@ BATCHES = iter(tf.data.Dataset.from_tensors((NOISY, CLEAN)).repeat())
 
 
 def config(**train: object) -> Config:
-    settings: dict[str, object] = {"learning_rate": 0.01, "warmup": 0, "optimizer": "adam"}
+    settings: dict[str, object] = {
+        "learning_rate": 0.01, "warmup": 0, "optimizer": "adam", "precision": "float32",
+    }  # fmt: skip
     return Config(
         model=ModelConfig(widths=(4, 8), blocks=(1, 1)),
         loss=LossConfig(l1=1.0, l2=2.0),
@@ -97,10 +100,13 @@ def test_training_in_eight_bits_trains_what_bears_them() -> None:
     assert loss() < before
 
 
-def test_auto_precision_without_a_gpu() -> None:
+def test_auto_precision_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not tf.config.list_logical_devices("GPU")
-    assert resolve_precision("auto") == "float32"
-    assert resolve_precision("mixed_float16") == "mixed_float16"
+    for has, expected in ((False, "float32"), (True, "mixed_bfloat16")):
+        monkeypatch.setattr(step_module, "has_bfloat16", lambda has=has: has)
+        assert resolve_precision("auto") == expected
+        assert resolve_precision("mixed_float16") == "mixed_float16"
+        assert resolve_precision("float32") == "float32"
 
 
 def test_nothing_to_validate_on() -> None:

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
-import { decode, done, engineReady, largest, openFile, saved, useRig, WEBGPU_FLAGS } from "./browser.ts";
+import { chooseModel, decode, done, engineReady, largest, openFile, saved, useRig, WEBGPU_FLAGS } from "./browser.ts";
 import { shipped } from "./server.ts";
 
 const rig = useRig(WEBGPU_FLAGS);
@@ -18,7 +18,7 @@ beforeAll(() => {
 const row = (page: Page, backend: string) => page.locator(`#trials tr[data-backend=${backend}]`);
 
 async function useModel(page: Page, name: string): Promise<void> {
-  await page.selectOption("#model", name);
+  await chooseModel(page, name);
   await page.waitForFunction((start) => document.querySelector("#model-facts")?.textContent?.startsWith(start), `Model ${name}:`);
   await engineReady(page);
 }

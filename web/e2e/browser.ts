@@ -7,7 +7,7 @@ import { encodePng, type PngKind } from "../src/maths/png.ts";
 import type { Rgba } from "../src/maths/pixels.ts";
 import { randomNumbers } from "../src/maths/noise.ts";
 import { findChromium } from "../tools/chromium.ts";
-import { scales, serveDist } from "./server.ts";
+import { scales, serveDist, type Site } from "./server.ts";
 
 const FLAGS = [
   "--no-sandbox", // tests may run as root
@@ -25,19 +25,22 @@ export const WEBGPU_FLAGS = ["--enable-unsafe-webgpu", "--enable-unsafe-swiftsha
 export interface Rig {
   readonly url: string;
   readonly browser: Browser;
+  readonly site: Site;
   /** A fresh visitor on the page; what the page asks of the network is watched. */
   visit(options?: BrowserContextOptions, hash?: string): Promise<Page>;
 }
 
 /** Starts server and browser for one test file and closes them after it. */
 export function useRig(flags: string[] = []): Rig {
-  const rig = {} as { url: string; browser: Browser; visit: Rig["visit"] };
+  const rig = {} as { -readonly [K in keyof Rig]: Rig[K] };
   const contexts: BrowserContext[] = [];
   const strangers: string[] = [];
   const errors: string[] = [];
   let close = () => {};
   beforeAll(async () => {
-    const { url, server } = await serveDist();
+    const site = await serveDist();
+    const { url, server } = site;
+    rig.site = site;
     const executablePath = await findChromium();
     rig.url = url;
     rig.browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags] });
@@ -120,6 +123,19 @@ export async function roughest(page: Page, bytes: Buffer): Promise<number> {
     }
     return most;
   }, bytes.toString("base64"));
+}
+
+/** Chooses a model under "More". */
+export async function chooseModel(page: Page, name: string): Promise<void> {
+  await page.click("#more summary");
+  await page.click(`#model input[value=${name}]`);
+  await page.keyboard.press("Escape");
+}
+
+export async function chooseFormat(page: Page, name: string): Promise<void> {
+  await page.click("#options summary");
+  await page.selectOption("#format", name);
+  await page.keyboard.press("Escape");
 }
 
 export async function openFile(page: Page, name: string, buffer: Buffer, mimeType = "image/png"): Promise<void> {

@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { parseCheck } from "../src/jobs/models.ts";
 import { encodePng } from "../src/maths/png.ts";
-import { decode, done, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
+import { chooseFormat, chooseModel, decode, done, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
 import { DIST } from "./server.ts";
 
 const rig = useRig();
@@ -43,7 +43,7 @@ describe("a picture", () => {
     const mixed = clean.data.map((value, at) => noisy[at] + 0.4 * (value - noisy[at]));
     expect(largest(some.data, mixed)).toBeLessThanOrEqual(0.51);
 
-    await page.selectOption("#format", "jpeg");
+    await chooseFormat(page, "jpeg");
     await setRange(page, "strength", 100);
     const jpeg = await saved(page);
     expect(jpeg.name).toBe("tile.photo-clean.jpg");
@@ -126,9 +126,10 @@ test("several pictures queue up, are cleaned with another model, and saved as a 
   const buffer = await makePicture(90, 60);
   await page.setInputFiles("#file", ["a", "b", "a"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
   await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 3);
-  await page.selectOption("#model", "standin");
-  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length < 3);
-  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 3);
+  await chooseModel(page, "standin");
+  // The one on the stage is cleaned at once, the others when they are looked at or saved.
+  await page.waitForSelector('#stage[data-state="done"][data-model="standin"]');
+  expect(await page.locator('#strip li[data-state="later"]').count()).toBe(2);
   const { name, bytes } = await saved(page, "#save-all");
   expect(name).toBe("kdae-clean.zip");
   const names = [...bytes.toString("latin1").matchAll(/PK\x01\x02.{42}([a-z0-9-]+\.png)/gs)].map((match) => match[1]);
@@ -138,6 +139,29 @@ test("several pictures queue up, are cleaned with another model, and saved as a 
   expect(largest(clean.data, noisy.data.map((value, at) => (at % 4 === 3 ? 255 : value / 2)))).toBeLessThanOrEqual(0.51);
   await page.click('button[aria-label="Remove b.png"]');
   expect(await page.locator("#strip li").count()).toBe(2);
+});
+
+test("results are kept by model: going back needs no time, and no network", async () => {
+  const page = await rig.visit();
+  const buffer = await makePicture(120, 80);
+  await openFile(page, "a.png", buffer);
+  await done(page);
+  const photo = await decode(page, (await saved(page)).bytes);
+  await chooseModel(page, "standin");
+  await page.waitForSelector('#stage[data-state="done"][data-model="standin"]');
+  const standin = await decode(page, (await saved(page)).bytes);
+  expect(largest(photo.data, standin.data)).toBeGreaterThan(20);
+  await page.evaluate(() => {
+    const seen: string[] = [];
+    const stage = document.querySelector("#stage") as HTMLElement;
+    new MutationObserver(() => seen.push(String(stage.dataset.state))).observe(stage, { attributeFilter: ["data-state"] });
+    Object.assign(window, { seen });
+  });
+  await chooseModel(page, "photo");
+  await page.waitForSelector('#stage[data-state="done"][data-model="photo"]');
+  const states = await page.evaluate(() => (window as unknown as { seen: string[] }).seen);
+  expect(states.filter((state) => state !== "done")).toEqual([]);
+  expect(largest((await decode(page, (await saved(page)).bytes)).data, photo.data)).toBe(0);
 });
 
 test("copies to the clipboard", async () => {

@@ -1,21 +1,82 @@
 import { expect, test } from "vitest";
-import { engineReady, makePicture, openFile, useRig } from "./browser.ts";
+import { chooseModel, done, engineReady, makePicture, openFile, saved, useRig } from "./browser.ts";
 
 const rig = useRig();
 
-test("errors are told in words: not a picture, damaged, too large", async () => {
+test("every file is answered by its name, what it is and what to do, and several are listed", async () => {
   const page = await rig.visit();
+  const text = (id: string) => page.textContent(`#${id}`);
   await openFile(page, "notes.txt", Buffer.from("these are notes, not pixels"), "text/plain");
-  await page.waitForFunction(() => /not a picture/.test(document.querySelector("#job-text")?.textContent ?? ""));
-  const damaged = await makePicture(80, 80);
-  await openFile(page, "damaged.png", damaged.fill(0, 200));
-  await page.waitForSelector('button[aria-label="damaged.png, failed"]');
-  expect(await page.textContent("#job-text")).toMatch(/damaged/);
+  await page.waitForFunction(() => /notes\.txt: This is a text/.test(document.querySelector("#job-text")?.textContent ?? ""));
+  const damaged = (await makePicture(80, 80)).fill(0, 200);
+  const heic = Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1");
+  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+  await page.setInputFiles("#file", [
+    { name: "good.png", mimeType: "image/png", buffer: await makePicture(40, 40) },
+    { name: "damaged.png", mimeType: "image/png", buffer: damaged },
+    { name: "phone.heic", mimeType: "image/heic", buffer: heic },
+    { name: "drawing.svg", mimeType: "image/svg+xml", buffer: svg },
+  ]);
+  await page.waitForSelector('button[aria-label="drawing.svg, failed"]');
+  const told = (await text("toast")) ?? "";
+  expect(told).toMatch(/damaged\.png: This picture is damaged/);
+  expect(told).toMatch(/phone\.heic: This is a HEIC/);
+  expect(told).toMatch(/drawing\.svg: This is an SVG/);
+  await page.waitForSelector('button[aria-label="good.png, done"]');
   const huge = await makePicture(8, 8);
   huge.writeUInt32BE(20_000, 16);
   huge.writeUInt32BE(20_000, 20);
   await openFile(page, "huge.png", huge);
-  await page.waitForFunction(() => /too large/.test(document.querySelector("#job-text")?.textContent ?? ""));
+  await page.waitForFunction(() => /huge\.png: .*too large/.test(document.querySelector("#job-text")?.textContent ?? ""));
+});
+
+test("a dropped folder gives its pictures, with their folders in the ZIP; a TIFF is read", async () => {
+  const page = await rig.visit();
+  const picture = (await makePicture(30, 20)).toString("base64");
+  // A TIFF of 2 x 1 pixels, RGB, uncompressed: white and black.
+  const entry = (tag: number, type: number, count: number, value: number) => {
+    const out = Buffer.alloc(12);
+    out.writeUInt16LE(tag, 0);
+    out.writeUInt16LE(type, 2);
+    out.writeUInt32LE(count, 4);
+    out.writeUInt32LE(value, 8);
+    return out;
+  };
+  const entries = [[256, 3, 1, 2], [257, 3, 1, 1], [258, 3, 1, 8], [259, 3, 1, 1], [262, 3, 1, 2], [273, 4, 1, 8], [277, 3, 1, 3], [278, 3, 1, 1], [279, 4, 1, 6]];
+  const tiff = Buffer.concat([
+    Buffer.from([0x49, 0x49, 42, 0, 14, 0, 0, 0, 255, 255, 255, 0, 0, 0, entries.length, 0]),
+    ...entries.map(([tag, type, count, value]) => entry(tag, type, count, value)),
+    Buffer.alloc(4),
+  ]).toString("base64");
+  await page.evaluate(
+    ([picture, tiff]) => {
+      const bytes = (base64: string) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const file = (name: string, content: Uint8Array<ArrayBuffer>, type: string) => ({
+        isFile: true,
+        name,
+        file: (resolve: (file: File) => void) => resolve(new File([content], name, { type })),
+      });
+      const folder = (name: string, entries: object[]) => ({
+        isFile: false,
+        name,
+        createReader: () => ({ readEntries: (resolve: (found: object[]) => void) => resolve(entries.splice(0, 2)) }),
+      });
+      const tree = folder("holiday", [
+        file("a.png", bytes(picture), "image/png"),
+        file("readme.txt", bytes(btoa("text")), "text/plain"),
+        folder("beach", [file("b.tif", bytes(tiff), "")]),
+      ]);
+      DataTransferItem.prototype.webkitGetAsEntry = () => tree as unknown as FileSystemEntry;
+      const data = new DataTransfer();
+      data.items.add(new File([], "holiday"));
+      document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+    },
+    [picture, tiff],
+  );
+  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 2);
+  const { bytes } = await saved(page, "#save-all");
+  const names = [...bytes.toString("latin1").matchAll(/PK\x01\x02.{42}([a-z/-]+\.png)/gs)].map((match) => match[1]);
+  expect(names).toEqual(["holiday/a-clean.png", "holiday/beach/b-clean.png"]);
 });
 
 test("no camera", async () => {
@@ -28,15 +89,24 @@ test("no camera", async () => {
   expect(await page.textContent("#camera-error")).toMatch(/No camera/);
 });
 
-test("no model: the message says so, and the next picture tries again", async () => {
+test("a model that cannot be fetched, offline or not there: the result stays, and it can be had later", async () => {
   const page = await rig.visit({ serviceWorkers: "block" });
   const context = page.context();
-  await context.route("**/models/standin/*.bin", (route) => route.fulfill({ status: 404 }));
-  await page.selectOption("#model", "standin");
-  await page.waitForFunction(() => /could not be fetched/.test(document.querySelector("#toast")?.textContent ?? ""));
-  await context.unroute("**/models/standin/*.bin");
   await openFile(page, "x.png", await makePicture(40, 40));
-  await page.waitForSelector('#stage[data-state="done"]');
+  await done(page);
+  const before = (await saved(page)).bytes;
+  await context.setOffline(true);
+  await chooseModel(page, "standin");
+  await page.waitForFunction(() => /could not be fetched.*stays: Photographs/.test(document.querySelector("#toast")?.textContent ?? ""));
+  expect(await page.isChecked("#model input[value=photo]")).toBe(true);
+  await engineReady(page);
+  expect(await page.getAttribute("#stage", "data-state")).toBe("done");
+  expect((await saved(page)).bytes.equals(before)).toBe(true);
+  await openFile(page, "y.png", await makePicture(40, 40)); // the engine still runs
+  await page.waitForSelector('button[aria-label="y.png, done"]');
+  await context.setOffline(false);
+  await chooseModel(page, "standin");
+  await page.waitForSelector('#stage[data-state="done"][data-model="standin"]');
 });
 
 test("a model comes with a progress bar", async () => {
@@ -48,7 +118,7 @@ test("a model comes with a progress bar", async () => {
     send = resolve;
   });
   await page.context().route("**/models/standin/weights.bin", (route) => held.then(() => route.continue()));
-  await page.selectOption("#model", "standin");
+  await chooseModel(page, "standin");
   await page.waitForSelector("#fetch:not([hidden])");
   send();
   await page.waitForSelector("#fetch", { state: "hidden" });
@@ -64,6 +134,8 @@ test("a backend that gives wrong numbers is not used", async () => {
     await route.fulfill({ body });
   });
   await openFile(page, "x.png", await makePicture(40, 40));
-  await page.selectOption("#model", "standin");
-  await page.waitForFunction(() => /right results/.test(document.querySelector("#job-text")?.textContent ?? ""));
+  await chooseModel(page, "standin");
+  await page.waitForFunction(() => /right results/.test(document.querySelector("#toast")?.textContent ?? ""));
+  await page.waitForSelector('#stage[data-state="done"][data-model="photo"]'); // the one before goes on
+  await engineReady(page);
 });

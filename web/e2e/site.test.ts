@@ -92,7 +92,7 @@ describe("a phone", () => {
     await openFile(page, "x.png", await makePicture(300, 200));
     await done(page);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-    for (const id of ["strength", "zoom-fit", "zoom-one", "format", "copy", "save", "model", "open"]) {
+    for (const id of ["strength", "zoom-fit", "zoom-one", "adjust", "removed", "options", "copy", "save", "more", "open"]) {
       const box = await page.locator(`#${id}`).boundingBox();
       expect(box, id).not.toBeNull();
       if (!box) continue;
@@ -123,6 +123,29 @@ describe("a phone", () => {
   });
 });
 
+describe.each([320, 375])("a phone of %i pixels", (width) => {
+  test("with two pictures all controls are on the screen and large enough to touch", async () => {
+    const page = await rig.visit({ viewport: { width, height: 640 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
+    const buffer = await makePicture(60, 40);
+    await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
+    await done(page);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    for (const button of await page.locator("button:visible, summary:visible").all()) {
+      const box = await button.boundingBox();
+      const name = (await button.getAttribute("id")) ?? (await button.getAttribute("aria-label")) ?? (await button.textContent());
+      if (!box) throw new Error(`no ${name}`);
+      expect(box.x, `${name}`).toBeGreaterThanOrEqual(0);
+      expect(box.x + box.width, `${name}`).toBeLessThanOrEqual(width);
+      expect(box.height, `${name}`).toBeGreaterThanOrEqual(44);
+      expect(box.width, `${name}`).toBeGreaterThanOrEqual(44);
+    }
+    const save = await page.locator("#save").boundingBox();
+    expect((save?.y ?? 999) + (save?.height ?? 0)).toBeLessThanOrEqual(640);
+    const stage = await page.locator("#stage").boundingBox();
+    expect(stage?.height).toBeGreaterThan(150);
+  });
+});
+
 describe("axe finds nothing", () => {
   const check = async (page: Page) => {
     await page.evaluate(AXE);
@@ -132,18 +155,28 @@ describe("axe finds nothing", () => {
     });
     expect(violations).toEqual([]);
   };
-  test.each(["light", "dark"] as const)("%s", async (colorScheme) => {
-    const page = await rig.visit({ colorScheme, bypassCSP: true });
+  const widths = [1400, 800, 390, 320];
+  const looks = [{ colorScheme: "light" }, { colorScheme: "dark" }, { forcedColors: "active" }] as const;
+  test.each(widths.flatMap((width) => looks.map((look) => [width, look] as const)))("%i pixels, %o", async (width, look) => {
+    const page = await rig.visit({ ...look, viewport: { width, height: 800 }, bypassCSP: true });
     await page.waitForSelector("#samples img");
     await check(page);
     await page.click("#about-open");
     await engineReady(page);
     await check(page);
     await page.keyboard.press("Escape");
+    await page.click("#more summary");
+    await check(page);
+    await page.keyboard.press("Escape");
     const buffer = await makePicture(60, 40);
     await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
     await done(page);
     await check(page);
+    for (const menu of ["adjust", "options"]) {
+      await page.click(`#${menu} summary`);
+      await check(page);
+      await page.keyboard.press("Escape");
+    }
     await page.click('nav a[href="#camera"]');
     await check(page);
     await page.click('nav a[href="#lab"]');

@@ -6,8 +6,20 @@ const VERSION = "__VERSION__";
 const FILES = ["__FILES__"];
 const CACHE = `kdae-${VERSION}`;
 
+/**
+ * How a file is asked for. A host's max-age must not bring back the page of an earlier build,
+ * whose scripts are gone: all is asked of the server anew, but for files with a hash in their
+ * name, which never change. "no-cache" asks "has it changed?", and spares a second download.
+ */
+const fresh = (file) => new Request(file, { cache: file.startsWith("./assets/") ? "default" : "no-cache" });
+
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map(fresh))));
+});
+
+// The page asks for it, when the person wants the new version now.
+self.addEventListener("message", (event) => {
+  if (event.data === "take over") void self.skipWaiting();
 });
 
 self.addEventListener("activate", (event) => {
@@ -20,8 +32,23 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(tidy());
 });
 
+/** Keeps what another app shares until the page takes it; files.ts has the same name. */
+const SHARED = "shared-kdae";
+const receive = async (request) => {
+  const form = await request.formData();
+  const cache = await caches.open(SHARED);
+  for (const [at, file] of form.getAll("pictures").entries()) {
+    await cache.put(`./shared/${at}?name=${encodeURIComponent(file.name)}`, new Response(file));
+  }
+  return Response.redirect("./#shared", 303);
+};
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  if (request.method === "POST" && new URL(request.url).pathname.endsWith("/share")) {
+    event.respondWith(receive(request));
+    return;
+  }
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   const answer = async () => {
     const cache = await caches.open(CACHE);

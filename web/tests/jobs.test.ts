@@ -40,7 +40,7 @@ interface Runner {
 }
 
 /** Goes through tiles of 40 x 40, or whatever is told. */
-function runAll(store: TileStore, lanes: Runner[], signal = never, tiles = planTiles(100, 72, RULES), onTile = (_: number) => {}) {
+function runAll(store: TileStore, lanes: Runner[], signal = never, tiles = planTiles(100, 72, RULES), onTile = (_: Tile) => {}) {
   const clean = (tile: Tile, lane: Runner) => cleanTile(tile, store, (image) => lane.run(image));
   return denoise(lanes, tiles, clean, signal, onTile);
 }
@@ -73,21 +73,29 @@ describe("denoise", () => {
     const [tiled, whole] = [new Store(100, 72), new Store(100, 72)];
     const tiles = planTiles(100, 72, RULES);
     expect(tiles.length).toBeGreaterThan(8);
-    const progress: number[] = [];
-    await runAll(tiled, [blur, blur, blur], never, tiles, (done) => progress.push(done));
+    const progress: Tile[] = [];
+    await runAll(tiled, [blur, blur, blur], never, tiles, (tile) => progress.push(tile));
     const one = planTiles(100, 72, { ...RULES, maxPixels: 1e6, lanes: 1 });
     expect(one).toHaveLength(1);
     await runAll(whole, [blur], never, one);
     expect(tiled.result).toEqual(whole.result);
-    expect(progress).toEqual(tiles.map((_, index) => index + 1));
+    expect(new Set(progress)).toEqual(new Set(tiles));
+  });
+
+  test("the next tile is chosen anew each time, of those left", async () => {
+    const tiles = planTiles(100, 72, RULES);
+    const order: Tile[] = [];
+    const clean = async (tile: Tile) => void order.push(tile);
+    await denoise([blur], tiles, clean, never, () => {}, (left) => left.length - 1);
+    expect(order).toEqual([...tiles].reverse());
   });
 
   test("an abort rejects at once, though a tile never ends, and begins no other", async () => {
     const abort = new AbortController();
     const begun: (() => void)[] = [];
     const slow: Runner = { run: (image) => new Promise((resolve) => begun.push(() => resolve(image))) };
-    const progress: number[] = [];
-    const job = runAll(new Store(100, 72), [slow], abort.signal, undefined, (done) => progress.push(done));
+    const progress: Tile[] = [];
+    const job = runAll(new Store(100, 72), [slow], abort.signal, undefined, (tile) => progress.push(tile));
     setTimeout(() => abort.abort(), 1);
     await expect(job).rejects.toThrow(/abort/i);
     begun[0]();

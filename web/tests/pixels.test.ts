@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { blend } from "../src/maths/blend.ts";
 import { depthToSpace } from "../src/maths/depth.ts";
 import { psnr } from "../src/maths/metrics.ts";
@@ -50,13 +50,56 @@ test("crop cuts what it is told to", () => {
   expect([...part.data]).toEqual([5, 6, 9, 10]);
 });
 
+const full = { strength: 1, luma: 1, colour: 1, detail: 0 };
+
 test("strength goes from the noisy to the clean picture and keeps alpha", () => {
   const noisy = rgba(1, 1, 100, 0, 255, 77);
   const clean = rgba(1, 1, 50, 10, 255, 255);
-  expect([...blend(noisy, clean, 0).data]).toEqual([100, 0, 255, 77]);
-  expect([...blend(noisy, clean, 0.5).data]).toEqual([75, 5, 255, 77]);
-  expect([...blend(noisy, clean, 1).data]).toEqual([50, 10, 255, 77]);
-  expect(() => blend(noisy, rgba(2, 1, 0, 0, 0, 0, 0, 0, 0, 0), 1)).toThrow(RangeError);
+  const at = (strength: number) => [...blend(noisy, clean, { ...full, strength }).data];
+  expect(at(0)).toEqual([100, 0, 255, 77]);
+  expect(at(0.5)).toEqual([75, 5, 255, 77]);
+  expect(at(1)).toEqual([50, 10, 255, 77]);
+  expect(() => blend(noisy, rgba(2, 1, 0, 0, 0, 0, 0, 0, 0, 0), full)).toThrow(RangeError);
+});
+
+describe("brightness and colour are taken apart as BT.601 does", () => {
+  // d = (40, 10, -20): dY = 0.299 * 40 + 0.587 * 10 - 0.114 * 20 = 15.55
+  const noisy = rgba(1, 1, 100, 100, 100, 255);
+  const clean = rgba(1, 1, 140, 110, 80, 255);
+  test("brightness alone moves all three alike", () => {
+    expect([...blend(noisy, clean, { ...full, colour: 0 }).data]).toEqual([116, 116, 116, 255]);
+  });
+  test("colour alone leaves the brightness", () => {
+    // d - dY = (24.45, -5.55, -35.55)
+    expect([...blend(noisy, clean, { ...full, luma: 0 }).data]).toEqual([124, 94, 64, 255]);
+  });
+  test("half of each is half of all", () => {
+    const half = blend(noisy, clean, { ...full, luma: 0.5, colour: 0.5 });
+    expect([...half.data]).toEqual([...blend(noisy, clean, { ...full, strength: 0.5 }).data]);
+  });
+});
+
+test("keeping detail gives single pixels back, but not what is removed everywhere", () => {
+  const side = 9;
+  const flat = (value: number) => rgba(side, side, ...Array.from({ length: side * side }, () => [value, value, value, 255]).flat());
+  const keep = { ...full, detail: 1 };
+  expect([...blend(flat(120), flat(100), keep).data.slice(0, 4)]).toEqual([100, 100, 100, 255]);
+  const dot = flat(100);
+  const middle = 4 * (4 * side + 4);
+  dot.data.fill(200, middle, middle + 3);
+  // d = -100 in the middle; its blur there is -100 * (6 / 16)^2 = -14.06, which stays removed.
+  expect(blend(dot, flat(100), keep).data[middle]).toBe(186);
+  expect(blend(dot, flat(100), full).data[middle]).toBe(100);
+});
+
+test("the spot that changed most", () => {
+  const [width, height] = [300, 200];
+  const picture = () => ({ data: new Uint8ClampedArray(width * height * 4).fill(90), width, height });
+  const [before, after] = [picture(), picture()];
+  for (let y = 110; y < 150; y++) for (let x = 100; x < 180; x++) after.data[(y * width + x) * 4 + 1] = 30;
+  const { x, y, change } = pixels.largestChange(before, after);
+  expect([x, y]).toEqual([144, 144]); // the square from 96 to 192 in both directions
+  expect(change).toBeCloseTo((60 * 40 * 80) / (96 * 96), 5);
 });
 
 test("depth to space: groups of channels become squares, row by row", () => {

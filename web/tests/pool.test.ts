@@ -8,7 +8,12 @@ import type { PictureCalls } from "../src/protocol/picture.ts";
 import type { Client } from "../src/protocol/rpc.ts";
 
 /** The largest tile that each backend's memory holds, in pixels; the machine of a test. */
-const machine = vi.hoisted(() => ({ holds: {} as Record<string, number>, wrong: new Set<string>() }));
+const machine = vi.hoisted(() => ({
+  holds: {} as Record<string, number>,
+  wrong: new Set<string>(),
+  offline: new Set<string>(),
+  fetched: [] as string[],
+}));
 
 vi.mock("../src/jobs/lane.ts", () => ({
   TOLERANCE: 2,
@@ -28,12 +33,16 @@ vi.mock("../src/jobs/lane.ts", () => ({
 }));
 vi.mock("../src/jobs/models.ts", () => ({
   DEFAULT_MODEL: "photo",
-  fetchModel: async (folder: string) => ({
-    card: { name: folder, channels: 3, size_multiple: 8, halo: 56 },
-    files: {},
-    check: { side: 64 },
-    bytes: 1,
-  }),
+  fetchModel: async (folder: string) => {
+    if (machine.offline.has(folder)) throw Object.assign(new Error(folder), { name: "NoModel" });
+    machine.fetched.push(folder);
+    return {
+      card: { name: folder, channels: 3, size_multiple: 8, halo: 56 },
+      files: {},
+      check: { side: 64 },
+      bytes: 1,
+    };
+  },
 }));
 
 const noLink = { connect: () => {}, disconnect: () => {} };
@@ -64,6 +73,8 @@ beforeEach(() => {
   vi.stubGlobal("navigator", { hardwareConcurrency: 2 });
   machine.holds = { webgpu: 1e9, webgl: 1e9, wasm: 1e9 };
   machine.wrong = new Set();
+  machine.offline = new Set();
+  machine.fetched = [];
 });
 
 test("enough memory: the first backend does it", async () => {
@@ -90,4 +101,115 @@ test("nothing works: the picture fails by name, after all were tried", async () 
   machine.holds = { webgpu: 100, webgl: 100, wasm: 100 };
   const { state, error } = await clean();
   expect([state, error]).toEqual(["failed", "EngineFailed"]);
+});
+
+/** A table of pictures of 4000 x 3000 whose tiles are cleaned one at a time, by hand. */
+function table() {
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  const log: { id: number; tile: Tile; model: string; finish: () => void }[] = [];
+  const closed: [string, number, string?][] = [];
+  const calls: Record<string, (...args: never[]) => unknown> = {
+    open: () => ({ width: 4000, height: 3000, grey: false, opaque: true }),
+    clean: (id: number, tile: Tile, _: number, model: string) =>
+      new Promise<void>((finish) => log.push({ id, tile, model, finish })),
+    reset: (id: number, model: string) => void closed.push(["reset", id, model]),
+  };
+  const pictures = { call: async (name: string, args: never[]) => calls[name]?.(...args) };
+  const queue = new Queue(pictures as unknown as Client<PictureCalls>, pool, () => {});
+  const until = async (holds: () => boolean) => {
+    for (let turn = 0; turn < 500 && !holds(); turn++) await new Promise((resolve) => setTimeout(resolve));
+    expect(holds()).toBe(true);
+  };
+  /** Lets the latest `count` tiles end. */
+  const finish = async (count: number) => {
+    for (let done = 0; done < count; done++) {
+      await until(() => log.length > done);
+      const before = log.length;
+      log.at(-1)?.finish();
+      await until(() => log.length > before || queue.items.every(({ state }) => state !== "working"));
+    }
+  };
+  const bring = (...names: string[]) => queue.add(names.map((name) => ({ name, blob: new Blob() })));
+  return { pool, queue, log, closed, until, finish, bring };
+}
+
+test("the tile on the screen comes next, also after the view has moved", async () => {
+  const { queue, log, finish, bring } = table();
+  const [item] = bring("a.png");
+  queue.select(item);
+  queue.look({ x: 3900, y: 2900, width: 100, height: 100 });
+  await finish(1);
+  const { keep } = log[1].tile;
+  expect([keep.x + keep.width, keep.y + keep.height].join()).not.toBe("0,0");
+  expect(keep.x + keep.width).toBeGreaterThan(2000);
+  queue.look({ x: 0, y: 0, width: 100, height: 100 });
+  await finish(1);
+  expect([log.at(-1)?.tile.keep.x, log.at(-1)?.tile.keep.y]).toEqual([0, 0]);
+});
+
+test("the picture on the screen is cleaned first; what was done of the other is kept", async () => {
+  const { queue, log, until, finish, bring } = table();
+  const [first, second] = bring("a.png", "b.png");
+  queue.select(first);
+  await finish(2);
+  const { total } = first.progress;
+  queue.select(second);
+  await until(() => log.at(-1)?.id === second.id);
+  expect([first.state, second.state]).toEqual(["waiting", "working"]);
+  await finish(total);
+  expect(second.state).toBe("done");
+  await until(() => first.state === "working" && first.progress.done > 0);
+  expect(first.progress.done).toBe(2);
+});
+
+test("results are kept by model: going back is done at once, others wait until looked at", async () => {
+  const { queue, until, finish, bring } = table();
+  const [first, second] = bring("a.png", "b.png");
+  queue.select(first);
+  await until(() => first.state === "working" && first.progress.total > 0);
+  await finish(first.progress.total);
+  await until(() => second.state === "working" && second.progress.total > 0);
+  await finish(second.progress.total);
+  expect([first.state, second.state]).toEqual(["done", "done"]);
+  queue.choose("other");
+  expect([first.state, second.state]).toEqual(["working", "later"]);
+  await until(() => first.state === "working" && first.progress.total > 0);
+  await finish(first.progress.total);
+  expect([first.state, second.state]).toEqual(["done", "later"]);
+  queue.choose("photo");
+  expect([first.state, second.state]).toEqual(["done", "done"]);
+  queue.choose("other");
+  expect([first.state, second.state]).toEqual(["done", "later"]);
+  const all = queue.finish();
+  await until(() => second.state === "working" && second.progress.total > 0);
+  await finish(second.progress.total);
+  await all;
+  expect(second.state).toBe("done");
+});
+
+test("a model that cannot be fetched changes nothing, and is fetched once when it can be", async () => {
+  const phases: string[] = [];
+  const pool = new Pool((state) => phases.push(state.phase), (name) => name, noLink);
+  await pool.prepare("photo");
+  const [lane] = pool.lanes;
+  machine.offline.add("other");
+  await expect(pool.prepare("other")).rejects.toMatchObject({ name: "NoModel" });
+  await pool.prepare("photo");
+  expect(pool.model?.card.name).toBe("photo");
+  expect(pool.lanes[0]).toBe(lane);
+  expect(phases.at(-1)).toBe("ready");
+  machine.offline.clear();
+  for (const name of ["other", "photo", "other"]) await pool.prepare(name);
+  expect(machine.fetched).toEqual(["photo", "other"]);
+});
+
+test("a model that nothing here computes right leaves the one before", async () => {
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  machine.wrong = new Set(["webgpu", "webgl", "wasm"]);
+  await expect(pool.prepare("other")).rejects.toMatchObject({ name: "NoBackend" });
+  machine.wrong = new Set();
+  await pool.prepare("photo");
+  expect(pool.model?.card.name).toBe("photo");
+  expect(pool.lanes.length).toBeGreaterThan(0);
 });

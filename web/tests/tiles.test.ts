@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cutLength, planTiles, reflect } from "../src/maths/tiles.ts";
+import { cutLength, nearest, planTiles, reflect } from "../src/maths/tiles.ts";
 
 const RULES = { multiple: 8, halo: 56, maxPixels: 512 * 512, lanes: 2 };
 
@@ -52,6 +52,20 @@ describe("planTiles", () => {
   test("says so when no tile can hold the halo", () => {
     expect(() => planTiles(1000, 1000, { ...RULES, maxPixels: 100 * 100 })).toThrow(/halo of 56/);
   });
+});
+
+test("nearest: what is on the screen goes first, then its neighbours", () => {
+  const tiles = planTiles(4000, 3000, RULES);
+  const view = { x: 3300, y: 2400, width: 700, height: 600 };
+  const order: { x: number; y: number; width: number; height: number }[] = [];
+  for (const left = [...tiles]; left.length > 0; ) order.push(left.splice(nearest(left, view), 1)[0].keep);
+  const meets = ({ x, y, width, height }: (typeof order)[0]) => x + width > 3300 && y + height > 2400 && x < 4000 && y < 3000;
+  const seen = order.filter(meets).length;
+  expect(seen).toBeGreaterThan(2);
+  expect(order.slice(0, seen).every(meets)).toBe(true);
+  const [first] = order;
+  expect(first.x <= 3650 && 3650 <= first.x + first.width && first.y <= 2700 && 2700 <= first.y + first.height).toBe(true);
+  expect([order.at(-1)?.x, order.at(-1)?.y]).toEqual([0, 0]); // the far corner
 });
 
 test("cutLength by hand: 100 in two with a halo of 16", () => {

@@ -60,7 +60,7 @@ def choose(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; it has no arguments."""
     # Not at the top: `run_main` has to quiet TensorFlow before it is imported.
-    from kdae.engine import Denoiser
+    from kdae.engine import load
     from kdae.export import export_model
     from kdae.model import load_model
 
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             variant = choose(name, report["artifacts"])
             shutil.copytree(exports / name / "tfjs" / variant, ready / name)
             shutil.copytree(exports / name / "tfjs" / "encoder", ready / f"{name}-encoder")
-            clean = Denoiser(model, card).denoise(noisy)
+            clean = load(name).denoise(noisy)
             write_image(GOLDEN / f"{name}.png", Picture(clean))
             print(f"{name}: {variant}", flush=True)
         (ready / "models.json").write_text(json.dumps(names) + "\n", encoding="utf-8")

@@ -23,6 +23,7 @@ LICENSES = {
     "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
 }
 LONG_SIDE = 800
+SMALL_SIDE, SMALL_LIMIT = 360, 10_000  # of the buttons that open the samples
 LIMIT = 200_000  # bytes
 TILE, SIGMA = (slice(90, 154), slice(210, 274)), 25
 ImageFile.MAXBLOCK = 4_000_000  # optimized JPEGs are written in one block
@@ -37,6 +38,18 @@ def save(pixels: np.ndarray, path: Path) -> None:
             print(f"{path.name}: {image.size}, quality {quality}, {path.stat().st_size} bytes")
             return
     raise ValueError(f"{path} does not fit into {LIMIT} bytes")
+
+
+def save_small(sample: Path) -> None:
+    """Writes NAME-small.jpg beside NAME.jpg at the best quality under SMALL_LIMIT bytes."""
+    image = Image.open(sample).convert("RGB")
+    image.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS)
+    path = sample.with_name(f"{sample.stem}-small.jpg")
+    for quality in range(90, 20, -2):
+        image.save(path, quality=quality, optimize=True)
+        if path.stat().st_size < SMALL_LIMIT:
+            return
+    raise ValueError(f"{path} does not fit into {SMALL_LIMIT} bytes")
 
 
 def main() -> None:
@@ -57,6 +70,7 @@ def main() -> None:
         image = image.resize(size, Image.Resampling.LANCZOS)
         clean = np.asarray(image, np.float64) / 255
         save(clean, out / f"{name}.jpg")
+        save_small(out / f"{name}.jpg")
         if not listing:
             noise = np.random.default_rng(0).normal(0, SIGMA, clean[TILE].shape)
             noisy = np.clip(np.rint(clean[TILE] * 255 + noise), 0, 255).astype(np.uint8)

@@ -1,1 +1,1 @@
-"""TFLite files for phones; see `kdae.export.tflite.exporter`."""
+"""Writes TFLite files for phones; see `kdae.export.tflite.exporter`."""

@@ -1,16 +1,16 @@
-"""TFLite (LiteRT) files for phones and small machines.
+"""Writes TFLite (LiteRT) files for phones and small computers.
 
     NAME-float32.tflite    weights and sums in float32
          float16           weights in 16 bits: half the size, for GPU delegates
          weights8          dynamic range: weights in 8 bits, the rest in float32
          int8              all in 8 bits; input and output float32
          uint8             the same; input and output uint8, the bytes of the picture
-    NAME-VARIANT-256.tflite    the same for tiles of 256x256: delegates want a fixed size
+    NAME-VARIANT-256.tflite    the same for tiles of 256x256, as delegates need a fixed size
 
-Signature `denoise`: `image` [1, H, W, C] -> `denoised` of the same shape, 0 black, 1 white
-(uint8: 0 to 255), clipped. In the files of dynamic size H and W may be any multiples of the
-card's `size_multiple`. The card is inside: `kdae.export.tflite.flatbuffer.read_card`. Built-in
-operators only.
+The signature is `denoise`: `image` [1, H, W, C] gives `denoised` of the same shape, clipped. 0
+is black and 1 is white (255 in the files of uint8). In the files without a fixed size H and W
+are any multiples of the card's `size_multiple`. Each file holds the model card, which
+`kdae.cards.card_inside` reads, and uses built-in operators only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from kdae.export.photographs import calibration_pictures
 from kdae.model.quantization import choose_ranges, with_ranges
 from kdae.quiet import quiet
 
-REQUIRES = {"ai_edge_litert": "pip install 'kdae[tflite]'"}
+REQUIRES: dict[str, str] = {}
 SIGNATURE = "denoise"
 TILE = 256
 
@@ -48,7 +48,7 @@ BOUNDS = {
 
 
 def export(job: Job) -> list[Artifact]:
-    """Writes all variants, each for any size and for tiles."""
+    """Writes all variants, each for pictures of any size and for tiles."""
     # Needs the extra: imported above, it would fail before the user is told so.
     from kdae.export.tflite.flatbuffer import add_card
 
@@ -65,28 +65,29 @@ def export(job: Job) -> list[Artifact]:
             network = eight_bits if variant in ("int8", "uint8") else floats
             name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
             path = job.folder / f"{name}.tflite"
-            converted = _convert(job.model, network, side, variant)
+            converted = convert(job.model, network, side, variant)
             path.write_bytes(add_card(converted, job.card))
             artifacts.append(Artifact(variant, path, bounds, multiple, side))
     return artifacts
 
 
-def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
-    """Runs TFLite files with LiteRT."""
-    with quiet():
-        return [
-            _run_file(artifact.path, images)
-            for artifact, images in zip(artifacts, pictures, strict=True)
-        ]
-
-
-def _convert(
+def convert(
     model: keras.Model,
     network: Callable[[tf.Tensor], tf.Tensor],
     side: int | None,
     variant: str,
 ) -> bytes:
-    """Converts a function of the model's weights."""
+    """Converts a network to TFLite.
+
+    Args:
+        model: The model whose weights the network uses.
+        network: A function from [1, H, W, C] float32 to the same shape.
+        side: The only height and width that the file accepts, or None for any.
+        variant: A key of `BOUNDS`, which decides the types of weights and values.
+
+    Returns:
+        The content of a TFLite file, without a model card.
+    """
     shape = [1, side, side, model.input_shape[-1]]
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "image")])
@@ -103,10 +104,19 @@ def _convert(
         if variant == "uint8":
             converter.inference_input_type = tf.uint8
             converter.inference_output_type = tf.uint8
-        # It warns that it has no statistics of 8-bit inputs: the graph states them.
+        # The converter warns that it has no statistics for 8 bits. The graph states the ranges.
         with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
             converted: bytes = converter.convert()
     return converted
+
+
+def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:
+    """Runs TFLite files with LiteRT."""
+    with quiet():
+        return [
+            _run_file(artifact.path, images)
+            for artifact, images in zip(artifacts, pictures, strict=True)
+        ]
 
 
 def _run_file(path: Path, images: Sequence[np.ndarray]) -> Run:
@@ -132,7 +142,7 @@ def _interpreter(path: Path, threads: int) -> Any:
 
 
 def _apply(interpreter: Any, image: np.ndarray) -> np.ndarray:
-    """One picture through an interpreter; bytes go in and out where the file takes them."""
+    """Runs an interpreter on a picture [H, W, C] in [0, 1], as bytes if the file needs it."""
     (given,), (got,) = interpreter.get_input_details(), interpreter.get_output_details()
     if list(given["shape"][1:3]) != list(image.shape[:2]):
         interpreter.resize_tensor_input(given["index"], [1, *image.shape])

@@ -2,7 +2,10 @@
 import type { Tile } from "../maths/tiles.ts";
 
 /** Told after each tile. */
-export type OnTile = (done: number, total: number) => void;
+export type OnTile = (tile: Tile) => void;
+
+/** Chooses the next of the tiles left, by its index: asked anew for every tile. */
+export type Pick = (left: readonly Tile[]) => number;
 
 /**
  * Every lane takes the next tile and cleans it, until none is left. An abort rejects at
@@ -16,15 +19,16 @@ export async function denoise<Lane>(
   clean: (tile: Tile, lane: Lane) => Promise<void>,
   signal: AbortSignal,
   onTile: OnTile,
+  pick: Pick = () => 0,
 ): Promise<void> {
   signal.throwIfAborted();
-  let next = 0;
-  let done = 0;
+  const left = [...tiles];
   let broken = false;
   const work = async (lane: Lane): Promise<void> => {
-    while (next < tiles.length && !broken && !signal.aborted) {
-      await clean(tiles[next++], lane);
-      if (!signal.aborted) onTile(++done, tiles.length);
+    while (left.length > 0 && !broken && !signal.aborted) {
+      const [tile] = left.splice(pick(left), 1);
+      await clean(tile, lane);
+      if (!signal.aborted) onTile(tile);
     }
   };
   const abort = new Promise<never>((_, reject) => {

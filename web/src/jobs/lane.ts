@@ -1,8 +1,8 @@
 /** One engine worker and what is known of it. */
 import { type FloatImage, throughModel } from "../maths/pixels.ts";
-import { type Backend, DENOISER, type EngineCalls, type ModelFiles } from "../protocol/engine.ts";
+import type { Backend, EngineCalls } from "../protocol/engine.ts";
 import { Client } from "../protocol/rpc.ts";
-import type { Check } from "./models.ts";
+import type { Model } from "./models.ts";
 
 /**
  * Leads from lanes to the pictures. Tiles must not pass through the main thread: their
@@ -28,7 +28,8 @@ export class Lane {
   readonly id = ++lanes;
   private readonly worker: Worker;
   readonly engine: Client<EngineCalls>;
-  private channels: 1 | 3 = 3;
+  /** Models stay loaded under their names, so that going back to one costs nothing. */
+  private readonly loaded = new Set<string>();
   backend: Backend | undefined;
 
   constructor(private readonly link: Link) {
@@ -48,36 +49,37 @@ export class Lane {
     await this.engine.call("start", [backend]);
   }
 
-  async load(files: ModelFiles, channels: 1 | 3): Promise<void> {
-    await this.engine.call("load", [DENOISER, files]);
-    this.channels = channels;
+  async load({ card, files }: Model): Promise<void> {
+    if (this.loaded.has(card.name)) return;
+    await this.engine.call("load", [card.name, files]);
+    this.loaded.add(card.name);
   }
 
-  /** Denoises a float image of any channels. */
-  run(image: FloatImage): Promise<FloatImage> {
-    return throughModel(image, this.channels, (part) => this.runOnce(part));
+  /** Denoises a float image of any channels with a model that was loaded. */
+  run({ card }: Model, image: FloatImage): Promise<FloatImage> {
+    return throughModel(image, card.channels, (part) => this.runOnce(card.name, part));
   }
 
-  private async runOnce(image: FloatImage): Promise<FloatImage> {
+  private async runOnce(name: string, image: FloatImage): Promise<FloatImage> {
     const buffer = image.data.buffer as ArrayBuffer;
-    const [result] = await this.engine.call("run", [DENOISER, image], [buffer]);
+    const [result] = await this.engine.call("run", [name, image], [buffer]);
     return result;
   }
 
   /** Runs the check tile: once to warm up and compare, twice more for the time. */
-  async check({ side, noisy, expected }: Check): Promise<CheckResult> {
+  async check({ card, check: { side, noisy, expected } }: Model): Promise<CheckResult> {
     const tile = (): FloatImage => ({
       data: Float32Array.from(noisy, (value) => value / 255),
       width: side,
       height: side,
-      channels: this.channels,
+      channels: card.channels,
     });
-    const { data } = await this.runOnce(tile());
+    const { data } = await this.runOnce(card.name, tile());
     const difference = largestDifference(data, expected);
     let milliseconds = Number.POSITIVE_INFINITY;
     for (let repeat = 0; repeat < 2; repeat++) {
       const begin = performance.now();
-      await this.runOnce(tile());
+      await this.runOnce(card.name, tile());
       milliseconds = Math.min(milliseconds, performance.now() - begin);
     }
     return { difference, milliseconds };

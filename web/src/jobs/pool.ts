@@ -1,4 +1,5 @@
 /** The engines at hand: one backend, one model, as many lanes as pay. */
+import type { FloatImage } from "../maths/pixels.ts";
 import type { TileRules } from "../maths/tiles.ts";
 import { problem } from "../protocol/errors.ts";
 import { type Backend, BACKENDS } from "../protocol/engine.ts";
@@ -40,6 +41,10 @@ export class Pool {
   lanes: Lane[] = [];
   model: Model | undefined;
   private name: string | undefined;
+  /** All models fetched so far: the page holds them, a switch back needs no network. */
+  private readonly models = new Map<string, Model>();
+  /** The lane whose backend is fetched while the model is on its way. */
+  private early: { lane: Lane; backend: Promise<Backend | undefined> } | undefined;
   private backend: Backend | undefined;
   private maxPixels = 0;
   private choice: Choice = "auto";
@@ -54,10 +59,16 @@ export class Pool {
     private readonly link: Link,
   ) {}
 
-  /** Makes the model ready to run; calls wait for each other. */
+  /**
+   * Makes the model ready to run; calls wait for each other. If that fails, the model and the
+   * lanes at hand stay as they are, if they can.
+   */
   prepare(name: string): Promise<void> {
     const turn = this.preparing.then(() => this.makeReady(name));
-    this.preparing = turn.catch(() => this.tell({ phase: "failed", trials: this.trials }));
+    this.preparing = turn.catch(() => {
+      if (this.lanes.length > 0) this.tellReady();
+      else this.tell({ phase: "failed", trials: this.trials });
+    });
     return turn;
   }
 
@@ -73,6 +84,13 @@ export class Pool {
     if (!this.model) throw problem("NoModel");
     const { size_multiple: multiple, halo } = this.model.card;
     return { multiple, halo, maxPixels: this.maxPixels, lanes: this.lanes.length };
+  }
+
+  /** Runs the model at hand on one image, on the first lane. */
+  async run(image: FloatImage): Promise<FloatImage> {
+    const [lane] = this.lanes;
+    if (!this.model || !lane) throw problem("NoModel");
+    return lane.run(this.model, image);
   }
 
   /** Milliseconds a megapixel takes, by the check tile. */
@@ -118,37 +136,75 @@ export class Pool {
     return BACKENDS.filter((backend) => !this.givenUp.has(backend));
   }
 
+  private tellReady(): void {
+    this.tell({ phase: "ready", trials: this.trials, lanes: this.lanes.length });
+  }
+
   private async makeReady(name: string): Promise<void> {
     if (this.stale) this.stop();
     this.stale = false;
     if (this.name === name && this.lanes.length > 0) return;
-    if (this.name !== name || !this.model) {
-      this.model = await fetchModel(this.folder(name), (loaded, total) =>
-        this.tell({ phase: "fetching", loaded, total }),
-      );
-      this.name = name;
+    if (this.lanes.length === 0) this.warm();
+    const model = await this.fetch(name);
+    const before = [this.name, this.model] as const;
+    [this.name, this.model] = [name, model];
+    try {
       this.tell({ phase: "testing" });
       // The backend at hand may not suit this model: then all are tried again.
-      if (!(await this.reload(this.model).catch(() => false))) this.stop();
+      if (!(await this.reload(model).catch(() => false))) this.stop();
+      if (this.lanes.length === 0) await this.choose(model);
+    } catch (error) {
+      [this.name, this.model] = before;
+      throw error;
     }
-    this.tell({ phase: "testing" });
-    if (this.lanes.length === 0) await this.choose();
-    this.tell({ phase: "ready", trials: this.trials, lanes: this.lanes.length });
+    this.tellReady();
+  }
+
+  private async fetch(name: string): Promise<Model> {
+    const known = this.models.get(name);
+    if (known) return known;
+    const model = await fetchModel(this.folder(name), (loaded, total) =>
+      this.tell({ phase: "fetching", loaded, total }),
+    );
+    this.models.set(name, model);
+    return model;
+  }
+
+  /** Begins to load the first backend that this machine has the hardware for. */
+  private warm(): void {
+    if (this.early) return;
+    const lane = new Lane(this.link);
+    const find = async (): Promise<Backend | undefined> => {
+      for (const backend of this.allowed()) {
+        if ((await lane.engine.call("probe", [backend])) !== "hardware") continue;
+        await lane.start(backend);
+        return backend;
+      }
+      return undefined;
+    };
+    this.early = { lane, backend: find().catch(() => undefined) };
+  }
+
+  /** The lane that was warmed, if it has this backend. */
+  private async takeEarly(backend: Backend): Promise<Lane | undefined> {
+    const { early } = this;
+    if (!early || (await early.backend) !== backend) return undefined;
+    this.early = undefined;
+    return early.lane;
   }
 
   /** Gives the lanes at hand another model; false if there are none or it comes out wrong. */
-  private async reload({ files, card, check }: Model): Promise<boolean> {
+  private async reload(model: Model): Promise<boolean> {
     if (this.lanes.length === 0) return false;
-    await Promise.all(this.lanes.map((lane) => lane.load(files, card.channels)));
-    const result = await this.lanes[0].check(check);
+    await Promise.all(this.lanes.map((lane) => lane.load(model)));
+    const result = await this.lanes[0].check(model);
     this.trials = this.trials.map((trial) =>
       trial.backend === this.backend ? { ...trial, result } : trial,
     );
     return result.difference <= TOLERANCE;
   }
 
-  private async choose(): Promise<void> {
-    const { files, card, check } = this.model as Model;
+  private async choose(model: Model): Promise<void> {
     const tried = new Map<Backend, Lane>();
     const limit = this.choice === "auto" ? CHECK_MS : PATIENT_CHECK_MS;
     const tester = {
@@ -158,11 +214,16 @@ export class Pool {
         return timeout(lane.engine.call("probe", [backend]), limit);
       },
       check: async (backend: Backend) => {
-        const lane = tried.get(backend) as Lane;
         const run = async () => {
-          await lane.start(backend);
-          await lane.load(files, card.channels);
-          return lane.check(check);
+          const early = await this.takeEarly(backend);
+          if (early) {
+            tried.get(backend)?.stop();
+            tried.set(backend, early);
+          }
+          const lane = tried.get(backend) as Lane;
+          if (!early) await lane.start(backend);
+          await lane.load(model);
+          return lane.check(model);
         };
         return timeout(run(), limit);
       },
@@ -170,6 +231,8 @@ export class Pool {
     this.trials = await tryBackends(tester, this.allowed());
     const winner = best(this.trials)?.backend;
     for (const [backend, lane] of tried) if (backend !== winner) lane.stop();
+    this.early?.lane.stop();
+    this.early = undefined;
     if (!winner) throw problem("NoBackend");
     this.backend = winner;
     this.maxPixels = MOST_PIXELS[winner];
@@ -180,7 +243,7 @@ export class Pool {
     for (let more = laneCount(winner, cores, deviceMemory ?? 4); more > 1; more--) {
       const lane = new Lane(this.link);
       await lane.start(winner);
-      await lane.load(files, card.channels);
+      await lane.load(model);
       this.lanes.push(lane);
     }
   }

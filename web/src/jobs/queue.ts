@@ -1,24 +1,48 @@
-/** The pictures on the table, cleaned one after the other. */
-import { planTiles, type Tile } from "../maths/tiles.ts";
+/** The pictures on the table. The one on the screen is cleaned first, then the others. */
+import { nearest, planTiles, type Rect, type Tile } from "../maths/tiles.ts";
 import type { PictureCalls, PictureInfo } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
 import { denoise } from "./denoise.ts";
 import { DEFAULT_MODEL } from "./models.ts";
 import type { Pool } from "./pool.ts";
 
-export type ItemState = "waiting" | "working" | "done" | "cancelled" | "failed";
+/** "later": it has no result of the model chosen, and gets one when it is looked at or saved. */
+export type ItemState = "later" | "waiting" | "working" | "done" | "cancelled" | "failed";
+
+/** A file as it comes in; `folder` ("" or "holiday/") is where it lay in a dropped folder. */
+export interface Incoming {
+  readonly name: string;
+  readonly blob: Blob;
+  readonly folder?: string;
+}
 
 export interface Item {
   readonly id: number;
   readonly name: string;
+  readonly folder: string;
   readonly file: Blob;
   info: PictureInfo | undefined;
+  /** The model that state, progress and seconds are about. */
+  model: string;
   state: ItemState;
   /** Tiles done and in total, and since when, while working. */
   progress: { done: number; total: number; begin: number };
   error: unknown;
-  /** Seconds that the model took, when done. */
+  /** Seconds that each model took; those in it have a whole result. */
+  readonly results: Map<string, number>;
+}
+
+/** Work that was put aside: the tiles left, and what they were cut for. */
+interface Rest {
+  readonly rules: string;
+  readonly tiles: Tile[];
+  readonly total: number;
   seconds: number;
+}
+
+interface Work {
+  readonly item: Item;
+  readonly abort: AbortController;
 }
 
 export class Queue {
@@ -26,7 +50,12 @@ export class Queue {
   model = DEFAULT_MODEL;
   private nextId = 1;
   private running = false;
-  private current: { item: Item; abort: AbortController } | undefined;
+  private selected: Item | undefined;
+  /** The part of the selected picture that is on the screen, in its pixels. */
+  private view: Rect | undefined;
+  private current: Work | undefined;
+  private readonly rests = new Map<string, Rest>();
+  private waiters: (() => void)[] = [];
 
   constructor(
     private readonly pictures: Client<PictureCalls>,
@@ -34,20 +63,19 @@ export class Queue {
     private readonly changed: (item: Item) => void,
   ) {}
 
-  add(files: readonly { name: string; blob: Blob }[]): Item[] {
-    const added = files.map(({ name, blob }): Item => {
-      const progress = { done: 0, total: 0, begin: 0 };
-      return {
-        id: this.nextId++,
-        name,
-        file: blob,
-        info: undefined,
-        state: "waiting",
-        progress,
-        error: undefined,
-        seconds: 0,
-      };
-    });
+  add(files: readonly Incoming[]): Item[] {
+    const added = files.map(({ name, blob, folder }): Item => ({
+      id: this.nextId++,
+      name,
+      folder: folder ?? "",
+      file: blob,
+      info: undefined,
+      model: this.model,
+      state: "waiting",
+      progress: { done: 0, total: 0, begin: 0 },
+      error: undefined,
+      results: new Map(),
+    }));
     this.items.push(...added);
     void this.work();
     return added;
@@ -56,27 +84,66 @@ export class Queue {
   remove(item: Item): void {
     this.cancel(item);
     this.items.splice(this.items.indexOf(item), 1);
+    if (this.selected === item) this.selected = undefined;
+    for (const key of this.rests.keys()) if (key.startsWith(`${item.id} `)) this.rests.delete(key);
     void this.pictures.call("close", [item.id]);
   }
 
-  /** Stops work on an item, at once. */
-  cancel(item: Item): void {
-    if (this.current?.item === item) this.current.abort.abort();
-    if (item.state === "waiting" || item.state === "working") this.set(item, "cancelled");
+  /** Puts a picture before all others: it is on the screen. */
+  select(item: Item): void {
+    this.selected = item;
+    this.view = undefined;
+    if (item.state === "later") this.set(item, "waiting");
+    if (item.state === "waiting" && this.current && this.current.item !== item) this.pause();
+    void this.work();
   }
 
-  /** Cleans an item (again). */
-  async again(item: Item): Promise<void> {
-    this.cancel(item);
-    if (item.info) await this.pictures.call("reset", [item.id]);
+  /** Tells which part of the selected picture is on the screen. */
+  look(view: Rect): void {
+    this.view = view;
+  }
+
+  /** Stops work on an item, at once, and forgets its tiles. */
+  cancel(item: Item): void {
+    if (item.state !== "waiting" && item.state !== "working") return;
+    this.rests.delete(key(item));
+    if (this.current?.item === item) this.current.abort.abort();
+    this.set(item, "cancelled");
+  }
+
+  /** Cleans an item that was cancelled or has failed. */
+  again(item: Item): void {
     this.set(item, "waiting");
     void this.work();
   }
 
-  /** Takes up another model: every picture is cleaned again. */
-  async choose(model: string): Promise<void> {
+  /** Takes up another model. Results are kept by model; the picture on the screen is first. */
+  choose(model: string): void {
+    if (model === this.model) return;
     this.model = model;
-    await Promise.all(this.items.filter(({ state }) => state !== "failed").map((item) => this.again(item)));
+    if (this.current) this.pause();
+    for (const item of this.items) {
+      if (item.state === "failed" && !item.info) continue; // its file is no picture
+      item.model = model;
+      item.progress = { done: 0, total: 0, begin: 0 };
+      const fresh = item === this.selected || !item.info ? "waiting" : "later";
+      this.set(item, item.results.has(model) ? "done" : fresh);
+    }
+    void this.work();
+  }
+
+  /** Cleans what has no result yet; resolves when nothing is left to do. */
+  async finish(): Promise<void> {
+    for (const item of this.items) if (item.state === "later") this.set(item, "waiting");
+    if (!this.items.some(({ state }) => state === "waiting" || state === "working")) return;
+    const finished = new Promise<void>((resolve) => this.waiters.push(resolve));
+    void this.work();
+    await finished;
+  }
+
+  /** True while there is work that closing the page would lose. */
+  busy(): boolean {
+    return this.items.some(({ state }) => state === "waiting" || state === "working");
   }
 
   private set(item: Item, state: ItemState): void {
@@ -84,19 +151,30 @@ export class Queue {
     this.changed(item);
   }
 
+  /** Puts the current work aside; its tiles are kept. */
+  private pause(): void {
+    const { item, abort } = this.current as Work;
+    if (item.state === "working") this.set(item, "waiting");
+    abort.abort();
+  }
+
+  private next(): Item | undefined {
+    if (this.selected?.state === "waiting") return this.selected;
+    return this.items.find(({ state }) => state === "waiting");
+  }
+
   private async work(): Promise<void> {
     if (this.running) return;
     this.running = true;
-    for (;;) {
-      const item = this.items.find(({ state }) => state === "waiting");
-      if (!item) break;
-      await this.clean(item);
-    }
+    for (let item = this.next(); item; item = this.next()) await this.clean(item);
     this.running = false;
+    for (const resolve of this.waiters.splice(0)) resolve();
   }
 
   private async clean(item: Item): Promise<void> {
     const abort = new AbortController();
+    const { signal } = abort;
+    const { model } = item;
     this.current = { item, abort };
     item.progress = { done: 0, total: 0, begin: 0 };
     this.set(item, "working");
@@ -105,17 +183,17 @@ export class Queue {
         item.info = await this.pictures.call("open", [item.id, item.file]);
         this.changed(item);
       }
-      await this.tryUntilDone(item, item.info, abort.signal);
-      if (!abort.signal.aborted) this.set(item, "done");
+      if (!signal.aborted) await this.tryUntilDone(item, item.info, signal);
+      if (!signal.aborted) this.set(item, "done");
     } catch (error) {
-      if (!abort.signal.aborted) {
+      if (!signal.aborted) {
         item.error = error;
         this.set(item, "failed");
       }
     }
     this.current = undefined;
-    if (abort.signal.aborted && item.info && this.items.includes(item)) {
-      await this.pictures.call("reset", [item.id]);
+    if (item.state === "cancelled" && item.info && this.items.includes(item)) {
+      await this.pictures.call("reset", [item.id, model]);
       this.changed(item); // to be drawn without its tiles
     }
   }
@@ -123,7 +201,8 @@ export class Queue {
   /** A failure of the engine is answered by smaller tiles, then by the next backend. */
   private async tryUntilDone(item: Item, info: PictureInfo, signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.pool.prepare(this.model);
+      await this.pool.prepare(item.model);
+      signal.throwIfAborted();
       const { lanes } = this.pool;
       try {
         return await this.run(item, info, signal);
@@ -135,18 +214,43 @@ export class Queue {
   }
 
   private async run(item: Item, info: PictureInfo, signal: AbortSignal): Promise<void> {
-    const { lanes, model } = this.pool;
-    const channels = model?.card.channels ?? 3;
-    const tiles = planTiles(info.width, info.height, this.pool.rules());
-    const clean = (tile: Tile, { id }: { id: number }) =>
-      this.pictures.call("clean", [item.id, tile, id, channels]);
-    const begin = performance.now();
-    item.progress = { done: 0, total: tiles.length, begin };
-    this.changed(item);
-    await denoise(lanes, tiles, clean, signal, (done, total) => {
-      item.progress = { done, total, begin };
-      item.seconds = (performance.now() - begin) / 1000;
+    const { lanes } = this.pool;
+    const { model } = item;
+    const channels = this.pool.model?.card.channels ?? 3;
+    const rest = this.rest(item, info);
+    const begin = performance.now() - rest.seconds * 1000;
+    const tell = () => {
+      item.progress = { done: rest.total - rest.tiles.length, total: rest.total, begin };
       this.changed(item);
-    });
+    };
+    tell();
+    const clean = (tile: Tile, { id }: { id: number }) =>
+      this.pictures.call("clean", [item.id, tile, id, model, channels]);
+    const onTile = (tile: Tile) => {
+      rest.tiles.splice(rest.tiles.indexOf(tile), 1);
+      rest.seconds = (performance.now() - begin) / 1000;
+      tell();
+    };
+    const pick = (left: readonly Tile[]) =>
+      item === this.selected && this.view ? nearest(left, this.view) : 0;
+    await denoise(lanes, rest.tiles, clean, signal, onTile, pick);
+    item.results.set(model, rest.seconds);
+    this.rests.delete(key(item));
   }
+
+  /** The tiles to do: those left of work put aside, if the same lanes do the rest. */
+  private rest(item: Item, { width, height }: PictureInfo): Rest {
+    const rules = this.pool.rules();
+    const named = JSON.stringify(rules);
+    const known = this.rests.get(key(item));
+    if (known?.rules === named) return known;
+    const tiles = planTiles(width, height, rules);
+    const rest = { rules: named, tiles, total: tiles.length, seconds: 0 };
+    this.rests.set(key(item), rest);
+    return rest;
+  }
+}
+
+function key({ id, model }: Item): string {
+  return `${id} ${model}`;
 }

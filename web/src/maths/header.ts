@@ -58,3 +58,46 @@ export function headerSize(bytes: Uint8Array): Size | undefined {
   }
   return undefined;
 }
+
+export type FileKind =
+  | "png"
+  | "jpeg"
+  | "gif"
+  | "webp"
+  | "bmp"
+  | "tiff"
+  | "avif"
+  | "heic"
+  | "svg"
+  | "pdf"
+  | "video"
+  | "text"
+  | "unknown";
+
+/** Brands of the container that HEIC, AVIF and videos share. */
+const BRANDS: [RegExp, FileKind][] = [
+  [/^avi[fs]/, "avif"],
+  [/^(hei|hev|mif1|msf1)/, "heic"],
+  [/^/, "video"],
+];
+
+/** What a file is, by its first bytes; its name may be wrong. */
+export function kindOf(bytes: Uint8Array): FileKind {
+  if (text(bytes, 1, 3) === "PNG") return "png";
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return "jpeg";
+  if (text(bytes, 0, 3) === "GIF") return "gif";
+  if (text(bytes, 0, 4) === "RIFF") return text(bytes, 8, 4) === "WEBP" ? "webp" : "video";
+  if (text(bytes, 0, 2) === "BM") return "bmp";
+  if (["II*\0", "MM\0*"].includes(text(bytes, 0, 4))) return "tiff";
+  if (text(bytes, 4, 4) === "ftyp") {
+    // mif1 may stand before avif: the list of compatible brands decides.
+    const brands = [text(bytes, 8, 4), ...(text(bytes, 16, 32).match(/.{4}/gs) ?? [])];
+    if (brands.some((brand) => /^avi[fs]/.test(brand))) return "avif";
+    return BRANDS.find(([pattern]) => pattern.test(brands[0]))?.[1] ?? "video";
+  }
+  if (bytes[0] === 0x1a && bytes[1] === 0x45) return "video"; // Matroska and WebM
+  const head = text(bytes, 0, 1000);
+  if (head.startsWith("%PDF")) return "pdf";
+  if (/<svg[\s>]/.test(head)) return "svg";
+  return head.length > 0 && !/[\0-\x08\x0e-\x1f]/.test(head) ? "text" : "unknown";
+}

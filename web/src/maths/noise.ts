@@ -80,6 +80,49 @@ export function blocks(image: Rgba, fraction: number, side: number, seed: number
   return { data, width, height };
 }
 
+/** Adds the same normal number to red, green and blue: grain, as a camera's own cleaning leaves it. */
+export function grain(image: Rgba, sigma: number, seed: number): Rgba {
+  const normal = normalNumbers(seed);
+  const data = new Uint8ClampedArray(image.data);
+  for (let at = 0; at < data.length; at += 4) {
+    const value = sigma * normal();
+    for (let c = 0; c < 3; c++) data[at + c] = image.data[at + c] + value;
+  }
+  return { data, width: image.width, height: image.height };
+}
+
+/** Side of a blotch in pixels. */
+const BLOTCH = 6;
+
+/**
+ * Adds coarse spots of colour that leave the brightness (BT.601) as it is: normal numbers of
+ * deviation `sigma` in Cb and Cr on a grid of 6 pixels, bilinear between its points.
+ */
+export function blotches(image: Rgba, sigma: number, seed: number): Rgba {
+  const { width, height } = image;
+  const normal = normalNumbers(seed);
+  const across = Math.ceil(width / BLOTCH) + 1;
+  const down = Math.ceil(height / BLOTCH) + 1;
+  const [cb, cr] = [0, 1].map(() => Float32Array.from({ length: across * down }, () => sigma * normal()));
+  const at = (grid: Float32Array, x: number, y: number) => {
+    const [column, row] = [Math.floor(x / BLOTCH), Math.floor(y / BLOTCH)];
+    const [u, v] = [x / BLOTCH - column, y / BLOTCH - row];
+    const from = row * across + column;
+    const top = grid[from] * (1 - u) + grid[from + 1] * u;
+    return top * (1 - v) + (grid[from + across] * (1 - u) + grid[from + across + 1] * u) * v;
+  };
+  const data = new Uint8ClampedArray(image.data);
+  for (let y = 0, pixel = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, pixel += 4) {
+      const [blue, red] = [at(cb, x, y), at(cr, x, y)];
+      data[pixel] = image.data[pixel] + 1.402 * red;
+      data[pixel + 1] = image.data[pixel + 1] - 0.344136 * blue - 0.714136 * red;
+      data[pixel + 2] = image.data[pixel + 2] + 1.772 * blue;
+    }
+  }
+  return { data, width, height };
+}
+
 /** The noise of a small sensor in dim light: photon noise, then read noise. */
 export function sensor(image: Rgba, seed: number): Rgba {
   return gaussian(poisson(image, 130, seed), 11, seed + 1);

@@ -144,3 +144,32 @@ export function crop(
   }
   return { data: out, width: rect.width, height: rect.height, channels };
 }
+
+/** Side of the squares that are compared, in pixels. */
+const CELL = 96;
+
+/**
+ * The middle of the square that differs most, and by how much: the mean difference of green.
+ * Squares that are cut off by the border count only if there are no others.
+ */
+export function largestChange(before: Rgba, after: Rgba): { x: number; y: number; change: number } {
+  const { width, height } = before;
+  let best = { x: width / 2, y: height / 2, change: 0 };
+  const [across, down] = [width, height].map((length) => Math.max(1, Math.floor(length / CELL)));
+  for (let row = 0; row < down; row++) {
+    for (let column = 0; column < across; column++) {
+      const [left, top] = [column * CELL, row * CELL];
+      const [right, bottom] = [Math.min(width, left + CELL), Math.min(height, top + CELL)];
+      let sum = 0;
+      for (let y = top; y < bottom; y++) {
+        for (let x = left; x < right; x++) {
+          const at = (y * width + x) * 4 + 1;
+          sum += Math.abs(before.data[at] - after.data[at]);
+        }
+      }
+      const change = sum / ((right - left) * (bottom - top));
+      if (change > best.change) best = { x: (left + right) / 2, y: (top + bottom) / 2, change };
+    }
+  }
+  return best;
+}

@@ -6,7 +6,6 @@ import type { Rgba } from "./pixels.ts";
 export type PngKind = "grey" | "rgb" | "rgba";
 
 const BYTES = { grey: 1, rgb: 3, rgba: 4 } as const;
-const COLOUR_TYPE = { grey: 0, rgb: 2, rgba: 6 } as const;
 const SIGNATURE = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const PAETH = 4;
 
@@ -31,19 +30,18 @@ function paeth(left: number, up: number, corner: number): number {
   return toUp <= toCorner ? up : corner;
 }
 
-/** Packs a strip's rows; `previous` is the row above and is replaced by the last row. */
-function filterStrip(strip: Rgba, bytes: number, previous: Uint8Array): Bytes {
-  const length = strip.width * bytes;
-  const out = new Uint8Array(strip.height * (length + 1));
-  const row = new Uint8Array(length);
-  for (let y = 0, to = 0; y < strip.height; y++) {
-    const from = y * strip.width * 4;
-    if (bytes === 4) row.set(strip.data.subarray(from, from + length));
-    else {
-      for (let x = 0, at = 0; x < strip.width; x++) {
-        for (let c = 0; c < bytes; c++) row[at++] = strip.data[from + x * 4 + c];
-      }
-    }
+/** Rows of a picture, packed as the file has them, before filtering. */
+export interface Rows {
+  readonly data: Uint8Array;
+  readonly height: number;
+}
+
+/** Filters rows of `bytes` a pixel; `previous` is the row above and is replaced by the last row. */
+function filterRows({ data, height }: Rows, bytes: number, previous: Uint8Array): Bytes {
+  const length = previous.length;
+  const out = new Uint8Array(height * (length + 1));
+  for (let y = 0, to = 0; y < height; y++) {
+    const row = data.subarray(y * length, (y + 1) * length);
     out[to++] = PAETH;
     for (let at = 0; at < length; at++) {
       const left = at < bytes ? 0 : row[at - bytes];
@@ -55,23 +53,32 @@ function filterStrip(strip: Rgba, bytes: number, previous: Uint8Array): Bytes {
   return out;
 }
 
-/**
- * Encodes a picture as PNG. `strips` gives its rows from top to bottom, in pieces of the
- * full width and any height. Grey pictures take their value from the red channel.
- */
-export async function encodePng(
-  width: number,
-  height: number,
-  kind: PngKind,
-  strips: AsyncIterable<Rgba> | Iterable<Rgba>,
-): Promise<Blob> {
+/** Chunks that go before the pixels, as a colour profile. */
+export interface Chunk {
+  readonly type: string;
+  readonly body: Uint8Array;
+}
+
+export interface PngHeader {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 2 | 3 | 4;
+  readonly bits: 8 | 16;
+  readonly chunks?: readonly Chunk[];
+}
+
+const COLOUR_TYPE = { 1: 0, 2: 4, 3: 2, 4: 6 } as const;
+
+/** Encodes packed rows, which come from top to bottom in pieces of any height. */
+export async function encodeRows({ width, height, channels, bits, chunks = [] }: PngHeader, rows: Iterable<Rows>): Promise<Blob> {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
-  header[8] = 8;
-  header[9] = COLOUR_TYPE[kind];
+  header[8] = bits;
+  header[9] = COLOUR_TYPE[channels];
   const parts: Bytes[] = [SIGNATURE, chunk("IHDR", header)];
+  for (const { type, body } of chunks) parts.push(chunk(type, body));
 
   const zlib = new CompressionStream("deflate");
   const reading = (async () => {
@@ -81,13 +88,33 @@ export async function encodePng(
     }
   })();
   const writer = zlib.writable.getWriter();
-  const previous = new Uint8Array(width * BYTES[kind]);
-  for await (const strip of strips) {
+  const bytes = (channels * bits) / 8;
+  const previous = new Uint8Array(width * bytes);
+  for (const piece of rows) {
     await writer.ready;
-    await writer.write(filterStrip(strip, BYTES[kind], previous));
+    await writer.write(filterRows(piece, bytes, previous));
   }
   await writer.close();
   await reading;
   parts.push(chunk("IEND", new Uint8Array(0)));
   return new Blob(parts, { type: "image/png" });
+}
+
+function* packed(strips: Iterable<Rgba>, bytes: 1 | 3 | 4): Generator<Rows> {
+  for (const { data, width, height } of strips) {
+    const out = new Uint8Array(width * height * bytes);
+    for (let from = 0, to = 0; from < data.length; from += 4) {
+      for (let c = 0; c < bytes; c++) out[to++] = data[from + c];
+    }
+    yield { data: out, height };
+  }
+}
+
+/**
+ * Encodes a picture as PNG. `strips` gives its rows from top to bottom, in pieces of the
+ * full width and any height. Grey pictures take their value from the red channel.
+ */
+export function encodePng(width: number, height: number, kind: PngKind, strips: Iterable<Rgba>, chunks: readonly Chunk[] = []): Promise<Blob> {
+  const channels = BYTES[kind];
+  return encodeRows({ width, height, channels, bits: 8, chunks }, packed(strips, channels));
 }

@@ -108,6 +108,36 @@ export function planTiles(width: number, height: number, rules: TileRules): Tile
   return tiles.sort((a, b) => distance(a) - distance(b));
 }
 
+/** The distance between two ranges of numbers, 0 where they meet. */
+function gap(at: number, to: number, from: number, until: number): number {
+  return Math.max(0, from - to, at - until);
+}
+
+/**
+ * The index of the tile nearest to what is on the screen: one that `view` (in pixels of the
+ * picture) meets goes before others; of equal ones, that nearer to the view's middle.
+ */
+export function nearest(tiles: readonly Tile[], view: Rect): number {
+  const [middleX, middleY] = [view.x + view.width / 2, view.y + view.height / 2];
+  let best = 0;
+  let least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (const [index, { keep }] of tiles.entries()) {
+    const outside = Math.hypot(
+      gap(keep.x, keep.x + keep.width, view.x, view.x + view.width),
+      gap(keep.y, keep.y + keep.height, view.y, view.y + view.height),
+    );
+    const toMiddle = Math.hypot(
+      gap(keep.x, keep.x + keep.width, middleX, middleX),
+      gap(keep.y, keep.y + keep.height, middleY, middleY),
+    );
+    if (outside < least[0] || (outside === least[0] && toMiddle < least[1])) {
+      best = index;
+      least = [outside, toMiddle];
+    }
+  }
+  return best;
+}
+
 /** The index inside [0, length) that `index` mirrors to, without repeating the border. */
 export function reflect(index: number, length: number): number {
   if (length === 1) return 0;

@@ -1,34 +1,91 @@
-/** From a file to pixels. */
-import { headerSize } from "../maths/header.ts";
-import { MAX_PIXELS, problem } from "../protocol/errors.ts";
+/** From a file to pixels, and to what the file says of them. */
+import { decodeDeep, type Deep } from "../maths/deep.ts";
+import { type FileKind, headerSize, kindOf } from "../maths/header.ts";
+import { type FileFacts, gamut, readFacts } from "../maths/segments.ts";
+import { type Kind, MAX_PIXELS, problem } from "../protocol/errors.ts";
+import type { Note } from "../protocol/picture.ts";
+import { makeContext } from "./pyramid.ts";
 
-/** As many bytes as a JPEG may have before its size is told (metadata, a preview). */
-const HEADER_BYTES = 1 << 18;
 const LARGE_PIXELS = 16e6;
+
+export interface Decoded {
+  readonly bitmap: ImageBitmap;
+  /** The samples of a 16-bit PNG. */
+  readonly deep: Deep | undefined;
+  readonly facts: FileFacts;
+  /** Where all colours of the file fit: Display P3 for everything wider than sRGB. */
+  readonly colorSpace: PredefinedColorSpace;
+  readonly notes: readonly Note[];
+}
+
+async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** The gamut by the code points (12 is P3, 9 is BT.2020), else by the profile, else sRGB. */
+async function gamutOf({ cicp, icc }: FileFacts): Promise<"srgb" | "p3" | "other" | "none"> {
+  if (cicp) return cicp[0] === 12 ? "p3" : cicp[0] === 9 ? "other" : "srgb";
+  if (!icc) return "srgb";
+  const bytes = icc.packed ? await inflate(icc.bytes).catch(() => new Uint8Array(0)) : icc.bytes;
+  return gamut(bytes);
+}
+
+/** Whether canvases can be in Display P3 here. */
+function hasP3(): boolean {
+  return makeContext(1, 1, "display-p3").getImageData(0, 0, 1, 1).colorSpace === "display-p3";
+}
+
+/** What to say of a file that the browser does not decode, by its kind. */
+const REASONS: Partial<Record<FileKind, Kind>> = {
+  heic: "Heic",
+  svg: "Svg",
+  text: "Text",
+  pdf: "Document",
+  video: "Video",
+  unknown: "NotAPicture",
+};
+
+async function toBitmap(file: Blob, kind: FileKind): Promise<ImageBitmap> {
+  if (kind !== "tiff") return createImageBitmap(file);
+  const { decodeTiff } = await import("./tiff.ts"); // fetched for the first TIFF only
+  return createImageBitmap(decodeTiff(await file.arrayBuffer()));
+}
 
 /**
  * Decodes a file, turned as its EXIF orientation says (the browser does that, once).
  *
- * @throws NotAPicture, TooLarge or NoMemory.
+ * @throws NotAPicture and its like, Damaged, TooLarge or NoMemory.
  */
-export async function decode(file: Blob): Promise<ImageBitmap> {
-  const head = new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer());
-  const size = headerSize(head);
+export async function decode(file: Blob): Promise<Decoded> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const kind = kindOf(bytes);
+  const size = headerSize(bytes);
   if (size && size.width * size.height > MAX_PIXELS) throw tooLarge(size.width, size.height);
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file);
+    bitmap = await toBitmap(file, kind);
   } catch (error) {
     // Browsers do not tell the two apart; small pictures do not fail for want of memory.
     const large = size && size.width * size.height > LARGE_PIXELS;
-    throw problem(large ? "NoMemory" : "NotAPicture", String(error));
+    throw problem(large ? "NoMemory" : (REASONS[kind] ?? "Damaged"), String(error));
   }
   if (bitmap.width * bitmap.height > MAX_PIXELS) {
     const { width, height } = bitmap;
     bitmap.close();
     throw tooLarge(width, height);
   }
-  return bitmap;
+  const facts = readFacts(bytes);
+  const found = await gamutOf(facts);
+  const wide = (found === "p3" || found === "other") && hasP3();
+  const notes: Note[] = [];
+  if (facts.animated) notes.push("animated");
+  if (found === "other" || (found === "p3" && !wide)) notes.push(wide ? "toP3" : "toSrgb");
+  // The values of any other space differ from those on the canvas: then 8 bits remain.
+  const faithful = found === "srgb" || (found === "p3" && wide);
+  const deep = facts.bits === 16 && faithful ? await decodeDeep(bytes).catch(() => undefined) : undefined;
+  if (facts.bits === 16 && !deep) notes.push("toEightBits");
+  return { bitmap, deep, facts, colorSpace: wide ? "display-p3" : "srgb", notes };
 }
 
 function tooLarge(width: number, height: number): Error {

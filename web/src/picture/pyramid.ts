@@ -13,8 +13,8 @@ const SMALLEST = 512; // no level is smaller than half of this
 type Context = OffscreenCanvasRenderingContext2D;
 
 /** A canvas that lives in main memory: it is read back often. */
-export function makeContext(width: number, height: number): Context {
-  const options = { willReadFrequently: true };
+export function makeContext(width: number, height: number, colorSpace: PredefinedColorSpace = "srgb"): Context {
+  const options = { willReadFrequently: true, colorSpace };
   const context = new OffscreenCanvas(width, height).getContext("2d", options);
   if (!context) throw new RangeError("out of memory: no canvas");
   return context;
@@ -28,6 +28,7 @@ export class Pyramid {
   /** Where a chunk has not been written, the pyramid shows `below`. */
   constructor(
     { width, height }: Size,
+    readonly colorSpace: PredefinedColorSpace,
     private readonly below?: Pyramid,
   ) {
     this.size = { width, height };
@@ -48,6 +49,14 @@ export class Pyramid {
     this.shrink({ x: 0, y: 0, ...this.size });
   }
 
+  /** Gives the memory back at once: the collector does not know how much a canvas holds. */
+  free(): void {
+    for (const { chunks } of this.levels) {
+      for (const { canvas } of chunks.values()) canvas.width = canvas.height = 0;
+      chunks.clear();
+    }
+  }
+
   /** Writes pixels at a place, at all levels. */
   put(image: ImageData, x: number, y: number): void {
     const rect = { x, y, width: image.width, height: image.height };
@@ -59,12 +68,12 @@ export class Pyramid {
 
   /** Reads pixels at full size. */
   read(rect: Rect): ImageData {
-    const context = makeContext(rect.width, rect.height);
+    const context = makeContext(rect.width, rect.height, this.colorSpace);
     for (const chunk of this.chunkRects(0, rect)) {
       const canvas = this.chunkToRead(0, chunk.x, chunk.y);
       if (canvas) context.drawImage(canvas, chunk.x - rect.x, chunk.y - rect.y);
     }
-    return context.getImageData(0, 0, rect.width, rect.height);
+    return context.getImageData(0, 0, rect.width, rect.height, { colorSpace: this.colorSpace });
   }
 
   /** Draws the part of the picture that `view` shows; `context` is as large as `screen`. */
@@ -119,7 +128,7 @@ export class Pyramid {
     const key = `${x},${y}`;
     let context = chunks.get(key);
     if (!context) {
-      context = makeContext(Math.min(CHUNK, size.width - x), Math.min(CHUNK, size.height - y));
+      context = makeContext(Math.min(CHUNK, size.width - x), Math.min(CHUNK, size.height - y), this.colorSpace);
       const below = this.below?.chunkToRead(level, x, y);
       if (below) context.drawImage(below, 0, 0);
       chunks.set(key, context);

@@ -1,33 +1,56 @@
 /**
- * The pictures at hand. Those not used for a while are put away as compressed files when
- * the pixels held exceed a budget, and taken out again when they are needed.
+ * The pictures at hand, with a result for every model. What is not used for a while is put
+ * away as compressed files when the pixels held exceed a budget, and taken out again when it
+ * is needed.
  */
+import { type Deep, decodeDeep, encodeDeep } from "../maths/deep.ts";
 import { isGrey, isOpaque } from "../maths/pixels.ts";
 import { encodePng } from "../maths/png.ts";
-import type { PictureInfo } from "../protocol/picture.ts";
-import { decode } from "./decode.ts";
+import type { FileFacts } from "../maths/segments.ts";
+import type { PictureInfo, Place } from "../protocol/picture.ts";
+import { type Decoded, decode } from "./decode.ts";
 import { makeContext, Pyramid } from "./pyramid.ts";
 
-/** Pixels held at once, beyond the picture in use: about 8 bytes each. */
-const BUDGET = 30e6;
+/** Pixels held at once, beyond the picture in use: about 6 bytes each. */
+const BUDGET = 24e6;
 const STRIP = 128;
 const THUMBNAIL = 128;
+
+interface Source {
+  readonly noisy: Pyramid;
+  readonly deep: Deep | undefined;
+}
+
+interface Cleaned {
+  readonly clean: Pyramid;
+  readonly deep: Deep | undefined;
+}
 
 /** A picture taken out: the noisy one, and the clean one where tiles have arrived. */
 export interface Held {
   readonly noisy: Pyramid;
-  clean: Pyramid;
+  readonly clean: Pyramid;
+  /** The same in 16 bits, if the file has them. */
+  readonly deep: { readonly noisy: Deep; readonly clean: Deep } | undefined;
+}
+
+interface Result {
+  held: Promise<Cleaned> | undefined;
+  /** The clean picture while it is put away; with the 16-bit one, if there is one. */
+  stored: { flat: Blob; deep: Blob | undefined } | undefined;
+  touched: boolean; // has tiles
+  version: number; // how often it was thrown away
+  busiest: Place & { change: number };
 }
 
 interface Entry {
   readonly file: Blob;
   readonly info: PictureInfo;
-  held: Promise<Held> | undefined;
-  /** The clean picture while it is put away. */
-  stored: Blob | undefined;
-  touched: boolean; // has tiles
-  version: number; // of the result: how often it was thrown away
-  uses: number;
+  readonly facts: FileFacts;
+  source: Promise<Source> | undefined;
+  readonly results: Map<string, Result>;
+  users: number;
+  closed: boolean;
 }
 
 export class Shelf {
@@ -35,21 +58,21 @@ export class Shelf {
   private readonly entries = new Map<number, Entry>();
 
   async open(id: number, file: Blob): Promise<PictureInfo> {
-    const bitmap = await decode(file);
-    const noisy = new Pyramid(bitmap);
-    noisy.fill(bitmap);
-    const thumbnail = await makeThumbnail(bitmap);
-    bitmap.close();
+    const decoded = await decode(file);
+    const source = toSource(decoded);
+    const { noisy } = source;
+    const thumbnail = await makeThumbnail(decoded.bitmap);
+    decoded.bitmap.close();
     const { width, height } = noisy.size;
     let [grey, opaque] = [true, true];
     for (const strip of strips(noisy)) {
       grey &&= isGrey(strip);
       opaque &&= isOpaque(strip);
     }
-    const info = { width, height, grey, opaque, thumbnail };
-    const held = Promise.resolve({ noisy, clean: new Pyramid(noisy.size, noisy) });
-    const entry = { file, info, held, stored: undefined, touched: false, version: 0, uses: 0 };
-    this.entries.set(id, entry);
+    const { notes, colorSpace, facts } = decoded;
+    const bits = source.deep ? 16 : 8;
+    const info: PictureInfo = { width, height, grey, opaque, thumbnail, bits, colorSpace, notes, hasExif: facts.exif !== undefined };
+    this.entries.set(id, { file, info, facts, source: Promise.resolve(source), results: new Map(), users: 0, closed: false });
     await this.tidy(id);
     return info;
   }
@@ -58,41 +81,70 @@ export class Shelf {
     return this.entry(id).info;
   }
 
-  /** Takes a picture out. */
-  async take(id: number): Promise<Held> {
+  facts(id: number): FileFacts {
+    return this.entry(id).facts;
+  }
+
+  /** Takes a picture out with a model's result, for as long as `work` lasts. */
+  async use<T>(id: number, model: string, work: (held: Held) => T | Promise<T>): Promise<T> {
     const entry = this.entry(id);
     this.entries.delete(id);
     this.entries.set(id, entry); // now the latest
-    entry.uses++;
-    if (!entry.held) {
-      entry.held = this.unpack(entry);
-      await entry.held;
-      await this.tidy(id);
+    entry.users++;
+    try {
+      const fresh = !entry.source;
+      entry.source ??= decode(entry.file).then((decoded) => {
+        const source = toSource(decoded);
+        decoded.bitmap.close();
+        return source;
+      });
+      const source = await entry.source;
+      const result = this.result(entry, model);
+      result.held ??= unpack(source, result);
+      const { clean, deep } = await result.held;
+      if (fresh) await this.tidy(id);
+      return await work({
+        noisy: source.noisy,
+        clean,
+        deep: source.deep && deep ? { noisy: source.deep, clean: deep } : undefined,
+      });
+    } finally {
+      entry.users--;
+      if (entry.closed && entry.users === 0) await release(entry);
     }
-    return entry.held;
   }
 
-  /** To be told when a tile was put. */
-  touch(id: number): void {
-    this.entry(id).touched = true;
+  /** To be told when a tile was put, with the place that it changed most. */
+  touch(id: number, model: string, place: Place & { change: number }): void {
+    const result = this.result(this.entry(id), model);
+    result.touched = true;
+    if (place.change > result.busiest.change) result.busiest = place;
+  }
+
+  /** The place of the most noise removed so far. */
+  busiest(id: number, model: string): Place {
+    return this.result(this.entry(id), model).busiest;
   }
 
   /** Which result tiles belong to. */
-  version(id: number): number {
-    return this.entry(id).version;
+  version(id: number, model: string): number {
+    return this.result(this.entry(id), model).version;
   }
 
-  async reset(id: number): Promise<void> {
+  async reset(id: number, model: string): Promise<void> {
     const entry = this.entry(id);
-    entry.version++;
-    entry.touched = false;
-    entry.stored = undefined;
-    const held = await entry.held;
-    if (held) held.clean = new Pyramid(held.noisy.size, held.noisy);
+    const result = this.result(entry, model);
+    const { held } = result;
+    Object.assign(result, { ...blank(entry.info), version: result.version + 1 });
+    if (held) (await held).clean.free();
   }
 
-  close(id: number): void {
+  async close(id: number): Promise<void> {
+    const entry = this.entries.get(id);
+    if (!entry) return; // it was never opened
     this.entries.delete(id);
+    entry.closed = true;
+    if (entry.users === 0) await release(entry);
   }
 
   private entry(id: number): Entry {
@@ -101,39 +153,83 @@ export class Shelf {
     return entry;
   }
 
-  private async unpack(entry: Entry): Promise<Held> {
-    const bitmap = await decode(entry.file);
-    const noisy = new Pyramid(bitmap);
-    noisy.fill(bitmap);
-    bitmap.close();
-    const clean = new Pyramid(noisy.size, noisy);
-    if (entry.stored) {
-      const stored = await createImageBitmap(entry.stored);
-      clean.fill(stored);
-      stored.close();
-      entry.stored = undefined;
+  private result(entry: Entry, model: string): Result {
+    let result = entry.results.get(model);
+    if (!result) {
+      result = blank(entry.info);
+      entry.results.set(model, result);
     }
-    return { noisy, clean };
+    return result;
   }
 
   /** Puts the least used pictures away until the rest, without `keep`, fits the budget. */
   private async tidy(keep: number): Promise<void> {
-    const others = [...this.entries].filter(([id, entry]) => id !== keep && entry.held);
-    let pixels = 0;
-    for (const [, { info }] of others) pixels += info.width * info.height;
+    const others = [...this.entries].filter(([id, entry]) => id !== keep && entry.source);
+    const weight = ({ info, results }: Entry) => {
+      const held = [...results.values()].filter((result) => result.held).length;
+      return info.width * info.height * (1 + held);
+    };
+    let pixels = others.reduce((sum, [, entry]) => sum + weight(entry), 0);
     for (const [, entry] of others) {
       if (pixels <= BUDGET) break;
-      const { uses, info } = entry;
-      const held = await entry.held;
-      if (held && entry.touched) {
-        const stored = await encodePng(info.width, info.height, "rgba", strips(held.clean));
-        if (entry.uses !== uses) continue; // it was needed in the meantime
-        entry.stored = stored;
-      }
-      entry.held = undefined;
-      pixels -= info.width * info.height;
+      if (entry.users > 0) continue;
+      const all = weight(entry);
+      entry.users++; // it is in use while it is packed
+      for (const result of entry.results.values()) await pack(entry.info, result);
+      entry.users--;
+      if (entry.users > 0) continue; // it was needed in the meantime
+      await release(entry);
+      if (!entry.closed) pixels -= all;
     }
   }
+}
+
+function blank({ width, height }: { width: number; height: number }): Result {
+  return { held: undefined, stored: undefined, touched: false, version: 0, busiest: { x: width / 2, y: height / 2, change: 0 } };
+}
+
+function toSource({ bitmap, deep, colorSpace }: Decoded): Source {
+  const noisy = new Pyramid(bitmap, colorSpace);
+  noisy.fill(bitmap);
+  return { noisy, deep };
+}
+
+async function unpack({ noisy, deep }: Source, { stored }: Result): Promise<Cleaned> {
+  const clean = new Pyramid(noisy.size, noisy.colorSpace, noisy);
+  if (!stored) return { clean, deep: deep && { ...deep, data: deep.data.slice() } };
+  // The values are those of the picture's own space: they must not be converted.
+  const bitmap = await createImageBitmap(stored.flat, { colorSpaceConversion: "none" });
+  const context = makeContext(bitmap.width, bitmap.height);
+  context.drawImage(bitmap, 0, 0);
+  const pixels = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  clean.put(new ImageData(pixels.data, bitmap.width, bitmap.height, { colorSpace: noisy.colorSpace }), 0, 0);
+  context.canvas.width = context.canvas.height = 0;
+  bitmap.close();
+  const samples = stored.deep && (await decodeDeep(new Uint8Array(await stored.deep.arrayBuffer())));
+  return { clean, deep: samples };
+}
+
+/** Stores a result as files, if it has tiles that no file has yet. */
+async function pack({ width, height }: PictureInfo, result: Result): Promise<void> {
+  if (!result.held || !result.touched) return;
+  const { version } = result;
+  const { clean, deep } = await result.held;
+  const flat = await encodePng(width, height, "rgba", strips(clean));
+  const packed = { flat, deep: deep && (await encodeDeep(deep)) };
+  if (result.version === version) result.stored = packed;
+}
+
+/** Gives the memory of all pixels back; what is stored stays. */
+async function release(entry: Entry): Promise<void> {
+  const { source } = entry;
+  const held = [...entry.results.values()].map((result) => {
+    const before = result.held;
+    result.held = undefined;
+    return before;
+  });
+  entry.source = undefined;
+  for (const cleaned of held) (await cleaned)?.clean.free();
+  (await source)?.noisy.free();
 }
 
 /** A picture's rows from top to bottom, some at a time. */
@@ -144,7 +240,7 @@ export function* strips(pyramid: Pyramid): Generator<ImageData> {
   }
 }
 
-function makeThumbnail(bitmap: ImageBitmap): Promise<Blob> {
+async function makeThumbnail(bitmap: ImageBitmap): Promise<Blob> {
   const scale = Math.min(1, THUMBNAIL / Math.max(bitmap.width, bitmap.height));
   const side = (length: number) => Math.max(1, Math.round(length * scale));
   const context = makeContext(side(bitmap.width), side(bitmap.height));

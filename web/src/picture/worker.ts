@@ -1,8 +1,10 @@
 /** The picture worker: everything that touches many pixels but is not the model. */
-import { blocks, gaussian, poisson, sensor } from "../maths/noise.ts";
+import { cutDeep, putDeep } from "../maths/deep.ts";
+import { blocks, blotches, gaussian, grain, poisson, sensor } from "../maths/noise.ts";
 import {
   copyAlpha,
   type FloatImage,
+  largestChange,
   makeGrey,
   padReflect,
   type Rgba,
@@ -14,12 +16,12 @@ import {
 import { encodePng } from "../maths/png.ts";
 import type { Rect } from "../maths/tiles.ts";
 import { makeZip, type ZipEntry } from "../maths/zip.ts";
-import { DENOISER, type EngineCalls } from "../protocol/engine.ts";
-import type { NoiseSettings, PictureCalls, SaveFormat, SaveOrder } from "../protocol/picture.ts";
+import type { EngineCalls } from "../protocol/engine.ts";
+import type { NoiseSettings, PictureCalls, SaveOptions, SaveOrder } from "../protocol/picture.ts";
 import { Client, type Endpoint, Moved, serve } from "../protocol/rpc.ts";
 import { decode } from "./decode.ts";
 import { makeContext } from "./pyramid.ts";
-import { save, toImageData } from "./save.ts";
+import { formats, save, toImageData } from "./save.ts";
 import { Shelf } from "./shelf.ts";
 import { Stage } from "./stage.ts";
 import { cleanTile } from "./tile.ts";
@@ -33,7 +35,7 @@ function moved(image: FloatImage | Rgba): Moved<never> {
 }
 
 async function middle(file: Blob, side: number): Promise<Rgba> {
-  const bitmap = await decode(file);
+  const { bitmap } = await decode(file);
   const width = Math.min(side, bitmap.width);
   const height = Math.min(side, bitmap.height);
   const context = makeContext(width, height);
@@ -42,38 +44,52 @@ async function middle(file: Blob, side: number): Promise<Rgba> {
   return context.getImageData(0, 0, width, height);
 }
 
-async function saveOne({ id, strength }: SaveOrder, format: SaveFormat): Promise<Blob> {
-  return save(await shelf.take(id), shelf.info(id), strength, format);
+/** Writes and reads a picture as a JPEG of a quality from 0 to 1. */
+async function throughJpeg(image: Rgba, quality: number): Promise<Rgba> {
+  const { canvas } = makeContext(image.width, image.height);
+  canvas.getContext("2d")?.putImageData(toImageData(image, "srgb"), 0, 0);
+  return middle(await canvas.convertToBlob({ type: "image/jpeg", quality }), Number.POSITIVE_INFINITY);
+}
+
+function saveOne(order: SaveOrder, options: SaveOptions): Promise<Blob> {
+  const { id, model } = order;
+  return shelf.use(id, model, (held) => save(held, shelf.info(id), shelf.facts(id), order, options));
 }
 
 /** Cuts a tile, mirrored beyond the border; one channel for grey pictures if `grey`. */
-async function cut(id: number, source: Rect, grey: boolean): Promise<FloatImage> {
-  const { noisy } = await shelf.take(id);
-  const width = Math.min(source.width, noisy.size.width - source.x);
-  const height = Math.min(source.height, noisy.size.height - source.y);
-  const part = noisy.read({ x: source.x, y: source.y, width, height });
-  const image = toFloat(padReflect(part, source.width, source.height));
-  return grey && shelf.info(id).grey ? takeChannel(image, 0) : image;
+function cut(id: number, model: string, source: Rect, grey: boolean): Promise<FloatImage> {
+  return shelf.use(id, model, ({ noisy, deep }) => {
+    if (deep) return cutDeep(deep.noisy, source);
+    const width = Math.min(source.width, noisy.size.width - source.x);
+    const height = Math.min(source.height, noisy.size.height - source.y);
+    const part = noisy.read({ x: source.x, y: source.y, width, height });
+    const image = toFloat(padReflect(part, source.width, source.height));
+    return grey && shelf.info(id).grey ? takeChannel(image, 0) : image;
+  });
 }
 
 /** Puts a result (already cropped to `keep`) in its place, if it is still wanted. */
-async function put(id: number, version: number, keep: Rect, image: FloatImage): Promise<void> {
-  const { noisy, clean } = await shelf.take(id);
-  if (shelf.version(id) !== version) return;
-  const { grey, opaque } = shelf.info(id);
-  const result = toRgba(image);
-  if (grey) makeGrey(result);
-  if (!opaque) copyAlpha(noisy.read(keep), result);
-  clean.put(toImageData(result), keep.x, keep.y);
-  shelf.touch(id);
+function put(id: number, model: string, version: number, keep: Rect, image: FloatImage): Promise<void> {
+  return shelf.use(id, model, ({ noisy, clean, deep }) => {
+    if (shelf.version(id, model) !== version) return;
+    const { grey, opaque } = shelf.info(id);
+    const before = noisy.read(keep);
+    const result = toRgba(image);
+    if (grey) makeGrey(result);
+    if (!opaque) copyAlpha(before, result);
+    clean.put(toImageData(result, noisy.colorSpace), keep.x, keep.y);
+    if (deep) putDeep(deep.clean, keep, image);
+    const { x, y, change } = largestChange(before, result);
+    shelf.touch(id, model, { x: keep.x + x, y: keep.y + y, change });
+  });
 }
 
 const handlers: PictureCalls = {
-  attach: (before, after) => {
-    stage = new Stage(before, after);
+  attach: (before, after, wide) => {
+    stage = new Stage(before, after, wide ? "display-p3" : "srgb");
   },
   open: (id, file) => shelf.open(id, file),
-  paint: async (scene) => stage?.paint(scene, await shelf.take(scene.id)),
+  paint: (scene) => shelf.use(scene.id, scene.model, (held) => stage?.paint(scene, held)),
   connect: (lane, port) => {
     lanes.set(lane, new Client<EngineCalls>(port));
     port.start();
@@ -82,36 +98,41 @@ const handlers: PictureCalls = {
     lanes.get(lane)?.fail(new Error("the engine was stopped"));
     lanes.delete(lane);
   },
-  clean: async (id, tile, lane, channels) => {
+  clean: async (id, tile, lane, model, channels) => {
     const run = async (image: FloatImage): Promise<FloatImage> => {
       const engine = lanes.get(lane);
       if (!engine) throw new Error("the engine was stopped");
-      const [result] = await engine.call("run", [DENOISER, image], [image.data.buffer as ArrayBuffer]);
+      const [result] = await engine.call("run", [model, image], [image.data.buffer as ArrayBuffer]);
       return result;
     };
-    const version = shelf.version(id);
+    const version = shelf.version(id, model);
     const store = {
-      cut: (source: Rect) => cut(id, source, channels === 1),
-      put: (keep: Rect, image: FloatImage) => put(id, version, keep, image),
+      cut: (source: Rect) => cut(id, model, source, channels === 1),
+      put: (keep: Rect, image: FloatImage) => put(id, model, version, keep, image),
     };
     await cleanTile(tile, store, (image) => throughModel(image, channels, run));
   },
-  reset: (id) => shelf.reset(id),
+  reset: (id, model) => shelf.reset(id, model),
+  busiest: (id, model) => shelf.busiest(id, model),
+  formats,
   save: saveOne,
-  zip: async (orders, format) => {
+  zip: async (orders, options) => {
     const entries: ZipEntry[] = [];
     for (const order of orders) {
-      entries.push({ name: order.name, content: await saveOne(order, format) });
+      entries.push({ name: order.name, content: await saveOne(order, options) });
     }
     return makeZip(entries);
   },
   close: (id) => shelf.close(id),
   crop: async (file, side) => moved(await middle(file, side)),
-  spoil: (image: Rgba, noise: NoiseSettings) => {
+  spoil: async (image: Rgba, noise: NoiseSettings) => {
     let result = image;
+    if (noise.grain > 0) result = grain(result, noise.grain, noise.seed + 3);
+    if (noise.blotches > 0) result = blotches(result, noise.blotches, noise.seed + 4);
     if (noise.photons > 0) result = poisson(result, noise.photons, noise.seed);
     if (noise.sigma > 0) result = gaussian(result, noise.sigma, noise.seed + 1);
     if (noise.blocks > 0) result = blocks(result, noise.blocks, noise.blockSide, noise.seed + 2);
+    if (noise.jpeg > 0) result = await throughJpeg(result, noise.jpeg / 100);
     return moved(result);
   },
   sample: async (file, seed) => {

@@ -20,9 +20,6 @@ export interface Filters {
 /** "software" means a GPU interface that a CPU stands behind: slower than wasm. */
 export type Probe = "missing" | "software" | "hardware";
 
-/** The name by which the model that cleans is loaded. */
-export const DENOISER = "denoiser";
-
 export interface EngineCalls {
   /** Answers calls that come by this port, too. */
   connect(port: MessagePort): void;

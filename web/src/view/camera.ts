@@ -3,11 +3,11 @@ import { LIVE_SIDES, liveSide, nextSide } from "../maths/camera.ts";
 import { crop, padReflect, toFloat, toRgba } from "../maths/pixels.ts";
 import { roundUp } from "../maths/tiles.ts";
 import type { Pool } from "../jobs/pool.ts";
-import type { Queue } from "../jobs/queue.ts";
-import { inWords, problem } from "../protocol/errors.ts";
+import type { Incoming, Queue } from "../jobs/queue.ts";
+import { problem } from "../protocol/errors.ts";
+import { inWords, t } from "../words/index.ts";
 import { Divider } from "./divider.ts";
 import { byId, within } from "./dom.ts";
-import type { Incoming } from "./files.ts";
 import { draw } from "./inside.ts";
 import { complain } from "./toast.ts";
 
@@ -47,6 +47,7 @@ export class CameraView {
       await this.video.play();
       byId("camera-idle").hidden = true;
       byId("camera-live").hidden = false;
+      byId("camera-stop").focus();
       await this.live(this.stream);
     } catch (reason) {
       this.stop();
@@ -65,7 +66,7 @@ export class CameraView {
 
   /** Cleans frame after frame until the stream is stopped. */
   private async live(stream: MediaStream): Promise<void> {
-    byId("camera-rate").textContent = "Starting";
+    byId("camera-rate").textContent = t("camera.starting");
     await this.pool.prepare(this.queue.model);
     const { videoWidth, videoHeight } = this.video;
     this.side = liveSide(this.pool.speed(), Math.min(videoWidth, videoHeight) / Math.max(videoWidth, videoHeight));
@@ -77,7 +78,7 @@ export class CameraView {
       const took = performance.now() - begin;
       smooth = smooth ? 0.8 * smooth + 0.2 * took : took;
       const { width, height } = this.context.canvas;
-      byId("camera-rate").textContent = `${(1000 / smooth).toFixed(1)} frames/s at ${width} × ${height}`;
+      byId("camera-rate").textContent = t("camera.rate", { rate: (1000 / smooth).toFixed(1), width, height });
       const side = nextSide(this.side, smooth);
       if (side !== this.side) smooth = 0;
       this.side = side;
@@ -99,7 +100,7 @@ export class CameraView {
     const noisy = context.getImageData(0, 0, width, height);
     const { multiple } = pool.rules();
     const padded = padReflect(noisy, roundUp(width, multiple), roundUp(height, multiple));
-    const result = await pool.lanes[0].run(toFloat(padded));
+    const result = await pool.run(toFloat(padded));
     draw(within<HTMLCanvasElement>(this.stage, ".before"), noisy);
     const clean = crop(result, { x: 0, y: 0, width, height });
     draw(within<HTMLCanvasElement>(this.stage, ".after"), toRgba(clean));

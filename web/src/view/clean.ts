@@ -1,126 +1,131 @@
 /** The main view: stage, queue and controls. */
-import { secondsLeft, spokenTime } from "../maths/progress.ts";
-import type { Item, Queue } from "../jobs/queue.ts";
-import { inWords } from "../protocol/errors.ts";
-import type { PictureCalls, SaveFormat, SaveOrder } from "../protocol/picture.ts";
+import type { Incoming, Item, Queue } from "../jobs/queue.ts";
+import type { PictureCalls } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
-import { byId, make } from "./dom.ts";
-import type { Incoming } from "./files.ts";
-import { cleanName, Saver } from "./save.ts";
+import { ControlsView } from "./controls.ts";
+import { byId } from "./dom.ts";
+import { JobLine } from "./job.ts";
+import { SaveView } from "./saving.ts";
 import { Stage } from "./stage.ts";
-import { complain, hush, say } from "./toast.ts";
+import { Strip } from "./strip.ts";
+import { complain, hush } from "./toast.ts";
 
 export class CleanView {
   private readonly stage: Stage;
-  private readonly saver: Saver;
-  private readonly thumbs = new Map<number, HTMLLIElement>();
-  private readonly strengths = new Map<number, number>();
+  private readonly strip: Strip;
+  private readonly job = new JobLine();
+  private readonly controls: ControlsView;
+  private readonly saving: SaveView;
   private selected: Item | undefined;
-  /** What the engine is busy with before the first tile, and how much of it is done. */
-  private preparing: { text: string; fraction: number | undefined } = { text: "", fraction: undefined };
 
   constructor(
     private readonly queue: Queue,
-    pictures: Client<PictureCalls>,
+    private readonly pictures: Client<PictureCalls>,
   ) {
-    this.saver = new Saver(pictures);
-    this.stage = new Stage(byId("stage"), pictures, (scale, fitted) => {
+    this.stage = new Stage(byId("stage"), pictures, (scale, fitted, seen) => {
       byId("zoom-value").textContent = `${Math.round(scale * 100)} %`;
       byId("zoom-fit").ariaPressed = String(fitted);
       byId("zoom-one").ariaPressed = String(!fitted && scale === 1);
+      queue.look(seen);
     });
+    this.strip = new Strip(
+      (item) => this.select(item),
+      (item) => this.remove(item),
+    );
+    this.controls = new ControlsView((controls) => {
+      this.stage.controls = controls;
+      this.stage.refresh();
+      this.saving?.changed();
+    });
+    this.saving = new SaveView(pictures, queue, (id) => this.controls.of(id));
     this.bind();
   }
 
-  take(files: Incoming[]): void {
+  take(files: readonly Incoming[]): void {
     if (files.length === 0) return;
     location.hash = "#clean";
-    byId("welcome").hidden = true;
-    byId("work").hidden = false;
+    const lost = document.activeElement === document.body || byId("welcome").contains(document.activeElement);
     const items = this.queue.add(files);
-    for (const item of items) this.addThumb(item);
+    this.showWork(true);
+    for (const item of items) this.strip.add(item);
     this.select(items[0]);
+    if (lost) byId("stage").focus();
+  }
+
+  /** Shows the pictures, or the start if there are none or it is asked for. */
+  showWork(wanted: boolean): void {
+    const work = wanted && this.queue.items.length > 0;
+    byId("welcome").hidden = work;
+    byId("work").hidden = !work;
   }
 
   /** To be called by the queue. */
   update(item: Item): void {
-    const thumb = this.thumbs.get(item.id);
-    if (thumb) this.drawThumb(thumb, item);
-    if (item.state === "failed" && item !== this.selected) complain(item.error);
+    this.strip.draw(item);
+    if (item.state === "failed" && item !== this.selected) complain(item.error, item.name);
     if (item === this.selected) this.render();
-    this.renderButtons();
+    if (this.selected) this.saving.show(this.selected);
   }
 
   /** Tells the job line what the engine does before the first tile. */
   setPreparing(text: string, fraction: number | undefined): void {
-    this.preparing = { text, fraction };
+    this.job.prepare(text, fraction);
     this.render();
   }
 
+  /** Says everything anew, in another language. */
+  renew(): void {
+    for (const item of this.queue.items) this.strip.draw(item);
+    this.render();
+    if (this.selected) this.saving.show(this.selected);
+  }
+
   private bind(): void {
-    const strength = byId<HTMLInputElement>("strength");
-    strength.addEventListener("input", () => {
-      this.stage.strength = strength.valueAsNumber / 100;
-      byId("strength-value").textContent = `${strength.value} %`;
-      if (this.selected) this.strengths.set(this.selected.id, this.stage.strength);
-      this.stage.refresh();
+    const { stage, queue } = this;
+    const click = (id: string, work: (item: Item) => void) =>
+      byId(id).addEventListener("click", () => this.selected && work(this.selected));
+    click("zoom-in", () => stage.zoomBy(1.5));
+    click("zoom-out", () => stage.zoomBy(1 / 1.5));
+    click("zoom-fit", () => stage.fit());
+    click("zoom-one", () => stage.zoomTo(1));
+    click("job-cancel", (item) => queue.cancel(item));
+    click("job-again", (item) => queue.again(item));
+    click("job-look", (item) => void this.lookCloser(item));
+    click("close-picture", (item) => this.remove(item));
+    click("removed", () => {
+      stage.removed = !stage.removed;
+      byId("removed").ariaPressed = String(stage.removed);
+      byId("stage").classList.toggle("difference", stage.removed);
+      stage.refresh();
     });
-    byId("zoom-in").addEventListener("click", () => this.stage.zoomBy(1.5));
-    byId("zoom-out").addEventListener("click", () => this.stage.zoomBy(1 / 1.5));
-    byId("zoom-fit").addEventListener("click", () => this.stage.fit());
-    byId("zoom-one").addEventListener("click", () => this.stage.zoomTo(1));
-    byId("job-cancel").addEventListener("click", () => this.selected && this.queue.cancel(this.selected));
-    byId("job-again").addEventListener("click", () => this.selected && void this.queue.again(this.selected));
-    this.whenClicked("save", (item, format) => this.saver.save(this.order(item, format), format));
-    this.whenClicked("copy", async (item) => {
-      await this.saver.copy(this.order(item, "png"));
-      say("Copied.");
-    });
-    this.whenClicked("save-all", (_, format) => {
-      const done = this.queue.items.filter(({ state }) => state === "done");
-      return this.saver.saveAll(done.map((item) => this.order(item, format)), format);
-    });
+    // Held, B shows the picture as it was.
+    const peek = (held: boolean) => byId("stage").classList.toggle("peek", held);
     window.addEventListener("keydown", (event) => {
-      if (!(event.ctrlKey || event.metaKey) || !this.selected) return;
-      if (event.key === "s") byId("save").click();
-      else if (event.key === "c" && !getSelection()?.toString()) byId("copy").click();
-      else return;
-      event.preventDefault();
+      const typing = event.target instanceof HTMLSelectElement || event.ctrlKey || event.metaKey || event.altKey;
+      if (event.key.toLowerCase() === "b" && !typing) peek(true);
     });
+    window.addEventListener("keyup", (event) => {
+      if (event.key.toLowerCase() === "b") peek(false);
+    });
+    window.addEventListener("blur", () => peek(false));
   }
 
-  /** A button that is out of action while its work lasts. */
-  private whenClicked(id: string, work: (item: Item, format: SaveFormat) => Promise<void>): void {
-    const button = byId<HTMLButtonElement>(id);
-    button.addEventListener("click", async () => {
-      if (!this.selected) return;
-      button.setAttribute("aria-busy", "true");
-      try {
-        await work(this.selected, byId<HTMLSelectElement>("format").value as SaveFormat);
-      } catch (error) {
-        complain(error);
-      }
-      button.removeAttribute("aria-busy");
-    });
-  }
-
-  private order(item: Item, format: SaveFormat): SaveOrder {
-    const strength = this.strengths.get(item.id) ?? 1;
-    return { id: item.id, name: cleanName(item.name, format), strength };
+  /** Goes to where most noise was removed, at full size. */
+  private async lookCloser(item: Item): Promise<void> {
+    const place = await this.pictures.call("busiest", [item.id, item.model]);
+    this.job.hush();
+    this.stage.lookAt(place);
+    byId("stage").focus();
   }
 
   private select(item: Item): void {
     this.selected = item;
+    this.queue.select(item);
     if (item.state === "failed") hush(); // the stage says it
-    const strength = Math.round((this.strengths.get(item.id) ?? 1) * 100);
-    this.stage.strength = strength / 100;
-    byId<HTMLInputElement>("strength").value = String(strength);
-    byId("strength-value").textContent = `${strength} %`;
-    for (const [id, thumb] of this.thumbs) {
-      thumb.firstElementChild?.setAttribute("aria-current", String(id === item.id));
-    }
+    this.strip.mark(item);
+    this.controls.show(item.id);
     this.render();
-    this.renderButtons();
+    this.saving.show(item);
   }
 
   private render(): void {
@@ -128,72 +133,31 @@ export class CleanView {
     if (!item) return;
     byId("stage").classList.toggle("empty", !item.info);
     byId("stage").dataset.state = item.state;
-    if (item.info) this.stage.show({ id: item.id, width: item.info.width, height: item.info.height });
-    const { done, total, begin } = item.progress;
-    const busy = item.state === "working" || item.state === "waiting";
-    byId("job").hidden = item.state === "done";
-    byId("job").dataset.state = item.state;
-    byId("job-cancel").hidden = !busy;
-    byId("job-again").hidden = busy || !item.info;
-    const bar = byId<HTMLProgressElement>("job-bar");
-    bar.hidden = !busy;
-    const fraction = total > 0 ? done / total : this.preparing.fraction;
-    if (fraction === undefined) bar.removeAttribute("value");
-    else bar.value = fraction;
-    byId("job-text").textContent = this.sentence(item, done, total, begin);
+    byId("stage").dataset.model = item.model;
+    if (item.info) {
+      const { width, height } = item.info;
+      this.stage.show({ id: item.id, model: item.model, width, height });
+    } else this.stage.clear();
+    this.job.show(item);
   }
 
-  private sentence(item: Item, done: number, total: number, begin: number): string {
-    if (item.state === "waiting") return `${item.name} waits for its turn`;
-    if (item.state === "cancelled") return "Cancelled";
-    if (item.state === "failed") return inWords(item.error);
-    if (total === 0) return this.preparing.text || "Opening the picture";
-    const left = secondsLeft(done, total, (performance.now() - begin) / 1000);
-    const tiles = `Tile ${Math.min(done + 1, total)} of ${total}`;
-    return left === undefined ? tiles : `${tiles}, ${spokenTime(left)} left`;
-  }
-
-  private renderButtons(): void {
-    const done = this.queue.items.filter(({ state }) => state === "done").length;
-    const ready = this.selected?.state === "done";
-    for (const id of ["save", "copy"]) byId<HTMLButtonElement>(id).disabled = !ready;
-    const all = byId<HTMLButtonElement>("save-all");
-    all.hidden = this.queue.items.length < 2;
-    all.disabled = done === 0;
-    all.textContent = `Save all (${done})`;
-  }
-
-  private addThumb(item: Item): void {
-    const open = make("button", { type: "button", className: "thumb", title: item.name });
-    open.addEventListener("click", () => this.select(item));
-    const close = make("button", { type: "button", className: "close", ariaLabel: `Remove ${item.name}` }, "×");
-    close.addEventListener("click", () => this.remove(item));
-    const thumb = make("li", {}, open, close);
-    this.thumbs.set(item.id, thumb);
-    byId("strip").append(thumb);
-    byId("strip").hidden = this.queue.items.length < 2;
-    this.drawThumb(thumb, item);
-  }
-
-  private drawThumb(thumb: HTMLLIElement, item: Item): void {
-    const button = thumb.firstElementChild as HTMLButtonElement;
-    thumb.dataset.state = item.state;
-    button.ariaLabel = `${item.name}, ${item.state}`;
-    if (item.info && !button.querySelector("img")) {
-      const image = make("img", { src: URL.createObjectURL(item.info.thumbnail), alt: "" });
-      image.onload = () => URL.revokeObjectURL(image.src);
-      button.append(image);
-    }
-    const { done, total } = item.progress;
-    thumb.style.setProperty("--done", String(total ? done / total : 0));
-  }
-
+  /** Takes a picture away; its neighbour comes in its place, or the start. */
   private remove(item: Item): void {
+    const at = this.queue.items.indexOf(item);
     this.queue.remove(item);
-    this.thumbs.get(item.id)?.remove();
-    this.thumbs.delete(item.id);
-    byId("strip").hidden = this.queue.items.length < 2;
-    if (item === this.selected && this.queue.items.length > 0) this.select(this.queue.items[0]);
-    this.renderButtons();
+    this.strip.drop(item);
+    const { items } = this.queue;
+    const neighbour = items[Math.min(at, items.length - 1)];
+    if (!neighbour) {
+      this.selected = undefined;
+      this.stage.clear();
+      this.showWork(false);
+      byId("choose").focus();
+      return;
+    }
+    if (item === this.selected) this.select(neighbour);
+    else if (this.selected) this.saving.show(this.selected);
+    if (byId("strip").hidden) byId("stage").focus();
+    else this.strip.focus(neighbour);
   }
 }

@@ -3,6 +3,7 @@
  * each other and are clipped at the divider, so that moving it needs no drawing.
  */
 import type { Rect } from "../maths/tiles.ts";
+import { t } from "../words/index.ts";
 import { within } from "./dom.ts";
 
 const STEP = 0.02;
@@ -63,6 +64,6 @@ export class Divider {
     style.setProperty("--height", `${height}px`);
     const percent = Math.round(this.position * 100);
     this.handle.setAttribute("aria-valuenow", String(percent));
-    this.handle.setAttribute("aria-valuetext", `${percent} % before, ${100 - percent} % after`);
+    this.handle.setAttribute("aria-valuetext", t("stage.dividerValue", { before: percent, after: 100 - percent }));
   }
 }

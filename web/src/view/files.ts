@@ -1,10 +1,8 @@
-/** Pictures come in by drop, paste, file button or as a sample. */
+/** Pictures come in by drop, paste, file button, from other apps or as a sample. */
+import type { Incoming } from "../jobs/queue.ts";
+import { t } from "../words/index.ts";
 import { byId, make } from "./dom.ts";
-
-export interface Incoming {
-  readonly name: string;
-  readonly blob: Blob;
-}
+import { say } from "./toast.ts";
 
 export interface Sample {
   readonly name: string;
@@ -16,8 +14,42 @@ export interface Sample {
   readonly change: string;
 }
 
+const SUFFIX = /\.(png|jpe?g|webp|avif|gif|bmp|tiff?|hei[cf])$/i;
+
 function incoming(files: Iterable<File>): Incoming[] {
   return [...files].map((file) => ({ name: file.name || "pasted.png", blob: file }));
+}
+
+/** All pictures of a dropped file or folder, and of the folders in it. */
+async function unfold(entry: FileSystemEntry, folder: string): Promise<Incoming[]> {
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    const picture = file.type.startsWith("image/") || SUFFIX.test(file.name);
+    // What was dropped by itself is taken whatever it is: it deserves an answer.
+    return picture || folder === "" ? [{ name: file.name, blob: file, folder }] : [];
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: Incoming[] = [];
+  for (;;) {
+    // A folder comes in pieces, the last of them empty.
+    const piece = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (piece.length === 0) return found;
+    for (const inner of piece) found.push(...(await unfold(inner, `${folder}${entry.name}/`)));
+  }
+}
+
+async function dropped(data: DataTransfer): Promise<Incoming[]> {
+  // Entries must be asked for before anything is waited for: the list is emptied then.
+  const items = [...data.items].filter(({ kind }) => kind === "file");
+  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
+  const files = items.map((item) => item.getAsFile());
+  const found: Incoming[] = [];
+  for (const [at, entry] of entries.entries()) {
+    const file = files[at];
+    if (entry) found.push(...(await unfold(entry, "")));
+    else if (file) found.push(...incoming([file]));
+  }
+  return found;
 }
 
 /** Calls `take` with whatever pictures the person brings. */
@@ -41,18 +73,47 @@ export function listen(take: (files: Incoming[]) => void): void {
     if (hasFiles(event) && --depth <= 0) hint.hidden = true;
   });
   window.addEventListener("dragover", (event) => event.preventDefault());
-  window.addEventListener("drop", (event) => {
+  window.addEventListener("drop", async (event) => {
     event.preventDefault();
     depth = 0;
     hint.hidden = true;
-    const files = incoming(event.dataTransfer?.files ?? []);
+    if (!event.dataTransfer || !hasFiles(event)) return;
+    const files = await dropped(event.dataTransfer);
     if (files.length > 0) take(files);
+    else say(t("toast.nothing"));
   });
 
   window.addEventListener("paste", (event) => {
     const files = incoming(event.clipboardData?.files ?? []);
     if (files.length > 0) take(files);
   });
+
+  const { launchQueue } = window as unknown as { launchQueue?: LaunchQueue };
+  launchQueue?.setConsumer(async ({ files }) => {
+    const opened = await Promise.all(files.map((handle) => handle.getFile()));
+    if (opened.length > 0) take(incoming(opened));
+  });
+}
+
+/** How an installed page is given the files that it was opened with. */
+interface LaunchQueue {
+  setConsumer(consumer: (launch: { files: FileSystemFileHandle[] }) => void): void;
+}
+
+/** Where the service worker leaves what other apps share; the same name is in sw.js. */
+const SHARED = "shared-kdae";
+
+/** Takes what another app has shared with the page. */
+export async function takeShared(): Promise<Incoming[]> {
+  const cache = await caches.open(SHARED);
+  const found: Incoming[] = [];
+  for (const request of await cache.keys()) {
+    const answer = await cache.match(request);
+    const name = new URL(request.url).searchParams.get("name") || "shared.png";
+    if (answer) found.push({ name, blob: await answer.blob() });
+  }
+  await caches.delete(SHARED);
+  return found;
 }
 
 export async function fetchSamples(): Promise<Sample[]> {
@@ -66,7 +127,7 @@ export async function fetchSample(sample: Sample): Promise<Blob> {
 /** Buttons with the samples' pictures. */
 export function sampleButtons(samples: readonly Sample[], chosen: (sample: Sample) => void): HTMLElement[] {
   return samples.map((sample) => {
-    const image = make("img", { src: `./samples/${sample.name}.jpg`, alt: sample.title });
+    const image = make("img", { src: `./samples/${sample.name}-small.jpg`, alt: sample.title });
     image.loading = "lazy";
     const button = make("button", { type: "button", className: "sample", title: sample.title }, image);
     button.dataset.sample = sample.name;

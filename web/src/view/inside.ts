@@ -2,6 +2,7 @@
 import { filterPicture, mapActivity, mapPicture } from "../maths/features.ts";
 import type { FloatImage, Rgba } from "../maths/pixels.ts";
 import type { Filters } from "../protocol/engine.ts";
+import { t } from "../words/index.ts";
 import { make } from "./dom.ts";
 
 /** Maps shown of each scale before "show all". */
@@ -31,12 +32,12 @@ function section(title: string, note: string, kind: string): { root: HTMLElement
 export function filtersSection({ data, shape }: Filters): HTMLElement {
   const [height, width, , count] = shape;
   const { root, grid } = section(
-    "First layer",
-    `${count} filters of ${width} × ${height} pixels, the patterns looked for everywhere. Grey is zero.`,
+    t("lab.first"),
+    t("lab.firstNote", { count, width, height }),
     "filters",
   );
   for (let index = 0; index < count; index++) {
-    grid.append(canvasOf(filterPicture(data, shape, index), `Filter ${index + 1}`));
+    grid.append(canvasOf(filterPicture(data, shape, index), t("lab.filter", { count: index + 1 })));
   }
   return root;
 }
@@ -48,22 +49,22 @@ export function filtersSection({ data, shape }: Filters): HTMLElement {
 export function mapsSection(maps: FloatImage, input: { width: number }, before?: Element): HTMLElement {
   const step = Math.round(input.width / maps.width);
   const { root, grid } = section(
-    step === 1 ? "Full scale" : `Scale 1/${step}`,
-    `${maps.channels} maps of ${maps.width} × ${maps.height} for this picture, the busiest first. White: the pattern is here.`,
+    step === 1 ? t("lab.full") : t("lab.scale", { step }),
+    t("lab.scaleNote", { count: maps.channels, width: maps.width, height: maps.height }),
     "maps",
   );
   const activity = mapActivity(maps);
   const order = activity.map((_, channel) => channel).sort((a, b) => activity[b] - activity[a]);
   const show = (channels: number[]) => {
     for (const channel of channels) {
-      grid.append(canvasOf(mapPicture(maps, channel), `Map ${channel + 1}, scale 1/${step}`));
+      grid.append(canvasOf(mapPicture(maps, channel), t("lab.map", { count: channel + 1, step })));
     }
   };
   const all = (before as HTMLElement | undefined)?.dataset.all;
   if (all) root.dataset.all = all;
   show(all ? order : order.slice(0, FIRST));
   if (!all && order.length > FIRST) {
-    const more = make("button", { type: "button" }, `Show all ${order.length}`);
+    const more = make("button", { type: "button" }, t("lab.showAll", { count: order.length }));
     more.addEventListener("click", () => {
       more.remove();
       root.dataset.all = "yes";

@@ -6,9 +6,9 @@ import type { Lane } from "../jobs/lane.ts";
 import { fetchFiles } from "../jobs/models.ts";
 import type { Pool } from "../jobs/pool.ts";
 import type { Queue } from "../jobs/queue.ts";
-import { inWords } from "../protocol/errors.ts";
 import type { NoiseSettings, PictureCalls } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
+import { inWords, t } from "../words/index.ts";
 import { byId, nextFrame, within } from "./dom.ts";
 import { fetchSample, type Sample, sampleButtons } from "./files.ts";
 import { draw, filtersSection, mapsSection } from "./inside.ts";
@@ -38,7 +38,7 @@ export class LabView {
   ) {
     const choices = sampleButtons(samples, (sample) => void this.choose(sample));
     byId("lab-samples").append(...choices);
-    for (const id of ["lab-sigma", "lab-poisson", "lab-blocks"]) {
+    for (const id of ["lab-sigma", "lab-poisson", "lab-blocks", "lab-grain", "lab-blotches", "lab-jpeg"]) {
       byId(id).addEventListener("input", () => this.renew());
     }
     byId("lab-seed").addEventListener("click", () => {
@@ -47,7 +47,7 @@ export class LabView {
     });
   }
 
-  /** To be called when the view is shown, or the model has changed. */
+  /** To be called when the view is shown, or the model or the language has changed. */
   show(): void {
     if (this.clean) this.renew();
     else void this.choose(this.samples[0]);
@@ -70,10 +70,17 @@ export class LabView {
     const tell = (id: string, text: string) => {
       within(byId("lab"), `output[for="${id}"]`).textContent = text;
     };
-    tell("lab-sigma", String(sigma));
-    tell("lab-poisson", photons ? `${photons} photons` : "off");
-    tell("lab-blocks", blocks ? `${Math.round(blocks * 100)} %` : "off");
-    return { sigma, photons, blocks, blockSide: BLOCK_SIDE, seed: this.seed };
+    const off = t("lab.off");
+    const [grain, blotches] = [value("lab-grain"), value("lab-blotches")];
+    // The slider's end is the worst: 95 is quality 5.
+    const jpeg = value("lab-jpeg") && 100 - value("lab-jpeg");
+    tell("lab-sigma", sigma ? String(sigma) : off);
+    tell("lab-poisson", photons ? t("lab.photons", { count: photons }) : off);
+    tell("lab-blocks", blocks ? `${Math.round(blocks * 100)} %` : off);
+    tell("lab-grain", grain ? String(grain) : off);
+    tell("lab-blotches", blotches ? String(blotches) : off);
+    tell("lab-jpeg", jpeg ? t("lab.quality", { count: jpeg }) : off);
+    return { sigma, photons, blocks, grain, blotches, jpeg, blockSide: BLOCK_SIDE, seed: this.seed };
   }
 
   /** Noise, model, numbers; only the latest of many calls is carried through. */
@@ -110,7 +117,7 @@ export class LabView {
     await this.pool.prepare(name);
     const multiple = this.pool.rules().multiple;
     const padded = padReflect(noisy, roundUp(noisy.width, multiple), roundUp(noisy.height, multiple));
-    const whole = await this.pool.lanes[0].run(toFloat(padded));
+    const whole = await this.pool.run(toFloat(padded));
     const result = toRgba(crop(whole, { x: 0, y: 0, width: noisy.width, height: noisy.height }));
     draw(byId("lab-result"), result);
     byId("lab-result").classList.remove("stale");
@@ -142,5 +149,5 @@ export class LabView {
 }
 
 function decibels(value: number): string {
-  return Number.isFinite(value) ? `${value.toFixed(2)} dB` : "no noise";
+  return Number.isFinite(value) ? `${value.toFixed(2)} dB` : t("lab.noNoise");
 }

@@ -1,7 +1,9 @@
 /** The stage: zoom, pan and drawing of one picture. */
+import { FULL } from "../maths/blend.ts";
 import type { Size } from "../maths/header.ts";
+import type { Rect } from "../maths/tiles.ts";
 import { fit, pan, pictureRect, type Viewport, zoomAt } from "../maths/viewport.ts";
-import type { PictureCalls } from "../protocol/picture.ts";
+import type { PictureCalls, Place } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
 import { Divider } from "./divider.ts";
 import { eachFrame, within } from "./dom.ts";
@@ -11,10 +13,13 @@ const KEY_PAN = 80; // CSS pixels
 
 interface Shown extends Size {
   readonly id: number;
+  readonly model: string;
 }
 
 export class Stage {
-  strength = 1;
+  controls = FULL;
+  /** Whether what was removed is shown in place of the result. */
+  removed = false;
   private shown: Shown | undefined;
   private view: Viewport = { scale: 1, x: 0, y: 0 };
   private fitted = true;
@@ -28,12 +33,13 @@ export class Stage {
   constructor(
     private readonly root: HTMLElement,
     private readonly pictures: Client<PictureCalls>,
-    private readonly zoomed: (scale: number, fitted: boolean) => void,
+    private readonly zoomed: (scale: number, fitted: boolean, seen: Rect) => void,
   ) {
     const [before, after] = [".before", ".after"].map((name) =>
       within<HTMLCanvasElement>(root, name).transferControlToOffscreen(),
     );
-    void pictures.call("attach", [before, after], [before, after]);
+    const wide = matchMedia("(color-gamut: p3)").matches;
+    void pictures.call("attach", [before, after, wide], [before, after]);
     this.divider = new Divider(root);
     new ResizeObserver(() => this.resized()).observe(root);
     root.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -58,6 +64,18 @@ export class Stage {
     this.shown = picture;
     if (!same) this.fit();
     else this.refresh();
+  }
+
+  /** Shows nothing any more. */
+  clear(): void {
+    this.shown = undefined;
+  }
+
+  /** Shows a place of the picture at full size, or twice as large if it is that large already. */
+  lookAt({ x, y }: Place): void {
+    if (!this.shown) return;
+    const scale = this.view.scale < 1 ? 1 : this.view.scale * 2;
+    this.set(pan({ scale, x, y }, 0, 0, this.shown, this.screen()), false);
   }
 
   fit(): void {
@@ -91,7 +109,9 @@ export class Stage {
     this.view = view;
     this.fitted = fitted;
     this.place();
-    this.zoomed(view.scale, fitted);
+    const { width, height } = this.screen();
+    const seen = { width: width / view.scale, height: height / view.scale };
+    this.zoomed(view.scale, fitted, { x: view.x - seen.width / 2, y: view.y - seen.height / 2, ...seen });
     this.refresh();
   }
 
@@ -122,8 +142,9 @@ export class Stage {
     do {
       this.again = false;
       if (!this.shown) break;
-      const { id } = this.shown;
-      const scene = { id, view: this.view, screen: this.screen(), strength: this.strength };
+      const { id, model } = this.shown;
+      const { view, controls, removed } = this;
+      const scene = { id, model, view, screen: this.screen(), controls, removed };
       // A picture that was closed in the meantime is no longer of interest.
       await this.pictures.call("paint", [scene]).catch(() => {});
     } while (this.again);

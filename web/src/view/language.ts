@@ -1,0 +1,33 @@
+/** Puts the words into the document, and lets a person choose the language. */
+import { LANGUAGES, type Key, type Language, language, pickLanguage, speak, t } from "../words/index.ts";
+import { byId, make } from "./dom.ts";
+
+const STORED = "kdae-language";
+
+/** `data-t` names the words of an element, `data-t-label` those of its accessible name. */
+function translate(): void {
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll<HTMLElement>("[data-t]")) {
+    element.textContent = t(element.dataset.t as Key);
+  }
+  for (const element of document.querySelectorAll<HTMLElement>("[data-t-label]")) {
+    element.ariaLabel = t(element.dataset.tLabel as Key);
+  }
+}
+
+/** Speaks the chosen language, else that of the browser; `changed` is told of every change. */
+export async function startLanguage(changed: () => void): Promise<void> {
+  const select = byId<HTMLSelectElement>("language");
+  for (const [value, name] of Object.entries(LANGUAGES)) select.append(make("option", { value, lang: value }, name));
+  select.addEventListener("change", async () => {
+    localStorage.setItem(STORED, select.value);
+    await speak(select.value as Language);
+    translate();
+    changed();
+  });
+  const stored = localStorage.getItem(STORED);
+  await speak(pickLanguage([...(stored ? [stored] : []), ...navigator.languages]));
+  select.value = language;
+  translate();
+  changed();
+}

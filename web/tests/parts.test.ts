@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import { cutDeep, decodeDeep, encodeDeep, putDeep } from "../src/maths/deep.ts";
+import { exifIntoJpeg, exifIntoWebp, keepExif } from "../src/maths/exif.ts";
+import { kindOf } from "../src/maths/header.ts";
+import { encodePng } from "../src/maths/png.ts";
+import { gamut, jpegParts, pngParts, readFacts, webpParts } from "../src/maths/segments.ts";
+
+const ascii = (text: string) => [...text].map((letter) => letter.charCodeAt(0));
+const bytes = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer());
+
+/** EXIF data, big-endian: make, orientation, copyright, a date, a serial number, and a place. */
+function makeExif(): Uint8Array {
+  const out = new Uint8Array(260);
+  const view = new DataView(out.buffer);
+  out.set([...ascii("MM"), 0, 42, 0, 0, 0, 8]);
+  const directory = (at: number, entries: [number, number, number, number][]) => {
+    view.setUint16(at, entries.length);
+    for (const [index, [tag, type, count, value]] of entries.entries()) {
+      const place = at + 2 + 12 * index;
+      view.setUint16(place, tag);
+      view.setUint16(place + 2, type);
+      view.setUint32(place + 4, count);
+      if (type === 3) view.setUint16(place + 8, value);
+      else view.setUint32(place + 8, value);
+    }
+  };
+  directory(8, [[0x10f, 2, 6, 200], [0x112, 3, 1, 6], [0x8298, 2, 8, 206], [0x8769, 4, 1, 80], [0x8825, 4, 1, 120]]);
+  directory(80, [[0x9003, 2, 20, 214], [0xa431, 2, 6, 234]]);
+  directory(120, [[1, 2, 2, 0x4e000000]]); // north
+  out.set(ascii("Canon\0(c) Ann\x002026:11:27 15:00:00\0S-123\0"), 200);
+  return out;
+}
+
+/** The entries of EXIF data, by a reader of its own: tag to text, or to a number. */
+function entriesOf(exif: Uint8Array): Record<string, string | number> {
+  const view = new DataView(exif.buffer, exif.byteOffset);
+  const found: Record<string, string | number> = {};
+  const walk = (at: number) => {
+    for (let index = 0; index < view.getUint16(at); index++) {
+      const place = at + 2 + 12 * index;
+      const [tag, type, count] = [view.getUint16(place), view.getUint16(place + 2), view.getUint32(place + 4)];
+      const from = count > 4 ? view.getUint32(place + 8) : place + 8;
+      const name = tag.toString(16);
+      if (type === 2) found[name] = String.fromCharCode(...exif.subarray(from, from + count - 1));
+      else if (tag === 0x8769 || tag === 0x8825) walk(view.getUint32(place + 8));
+      else found[name] = view.getUint16(place + 8);
+    }
+  };
+  walk(view.getUint32(4));
+  return found;
+}
+
+describe("metadata", () => {
+  test("by default date, camera and copyright stay, the place and the serial number go", () => {
+    const kept = keepExif(makeExif(), "some") as Uint8Array;
+    expect(entriesOf(kept)).toEqual({ "10f": "Canon", "8298": "(c) Ann", "9003": "2026:11:27 15:00:00" });
+  });
+  test("all of it but the orientation, for the pixels are upright now", () => {
+    const kept = entriesOf(keepExif(makeExif(), "all") as Uint8Array);
+    expect(kept).toEqual({ "10f": "Canon", "8298": "(c) Ann", "9003": "2026:11:27 15:00:00", a431: "S-123", "1": "N" });
+  });
+  test("none, and damaged data count as none", () => {
+    expect(keepExif(makeExif(), "none")).toBeUndefined();
+    expect(keepExif(makeExif().subarray(0, 30), "some")).toBeUndefined();
+  });
+  test("goes into JPEG after its header and into WebP at its end", () => {
+    const exif = new Uint8Array([9, 8, 7]);
+    const jpeg = new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 1, 0xff, 0xda, 0, 2, 5]);
+    expect([...exifIntoJpeg(jpeg, exif)]).toEqual([
+      0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 1, 0xff, 0xe1, 0, 11, ...ascii("Exif"), 0, 0, 9, 8, 7, 0xff, 0xda, 0, 2, 5,
+    ]);
+    expect([...jpegParts(exifIntoJpeg(jpeg, exif))].map(({ type }) => type)).toEqual(["e0", "e1"]);
+    const webp = new Uint8Array([...ascii("RIFF"), 14, 0, 0, 0, ...ascii("WEBPVP8L"), 2, 0, 0, 0, 1, 2]);
+    const out = exifIntoWebp(webp, exif, 300, 200, true);
+    const parts = [...webpParts(out)];
+    expect(parts.map(({ type }) => type)).toEqual(["VP8X", "VP8L", "EXIF"]);
+    expect([...parts[0].body]).toEqual([0x18, 0, 0, 0, 43, 1, 0, 199, 0, 0]); // 299 and 199
+    expect([...parts[2].body]).toEqual([9, 8, 7]);
+    expect(new DataView(out.buffer).getUint32(4, true)).toBe(out.length - 8);
+  });
+});
+
+describe("16-bit PNG", () => {
+  const deep = (channels: 1 | 2 | 3 | 4) => ({
+    data: Uint16Array.from({ length: 7 * 5 * channels }, (_, at) => (at * 9241 + 77) % 65536),
+    width: 7,
+    height: 5,
+    channels,
+  });
+  test.each([1, 2, 3, 4] as const)("of %i channels: what goes in comes out", async (channels) => {
+    const picture = deep(channels);
+    expect(await decodeDeep(await bytes(await encodeDeep(picture)))).toEqual(picture);
+  });
+  test("tiles are cut, mirrored and put back exactly; alpha stays", () => {
+    const picture = deep(4);
+    const tile = cutDeep(picture, { x: 3, y: 1, width: 6, height: 4 });
+    expect(tile.channels).toBe(3);
+    expect(tile.data[0] * 65535).toBeCloseTo(picture.data[(7 + 3) * 4], 1);
+    expect(tile.data[4 * 3]).toBe(tile.data[2 * 3]); // column 7 mirrors column 5
+    const copy = { ...picture, data: picture.data.slice().fill(5) };
+    const inner = cutDeep(picture, { x: 1, y: 1, width: 2, height: 2 });
+    putDeep(copy, { x: 1, y: 1, width: 2, height: 2 }, inner);
+    for (let c = 0; c < 3; c++) expect(copy.data[(7 + 1) * 4 + c]).toBe(picture.data[(7 + 1) * 4 + c]);
+    expect(copy.data[(7 + 1) * 4 + 3]).toBe(5);
+  });
+});
+
+describe("files are known by their content", () => {
+  test.each([
+    ["heic", [0, 0, 0, 24, ...ascii("ftypheic"), 0, 0, 0, 0, ...ascii("mif1heic")]],
+    ["avif", [0, 0, 0, 24, ...ascii("ftypmif1"), 0, 0, 0, 0, ...ascii("mif1avif")]],
+    ["video", [0, 0, 0, 24, ...ascii("ftypisom"), 0, 0, 0, 0, ...ascii("isomavc1")]],
+    ["tiff", ascii("II*\0abc")],
+    ["svg", ascii('<?xml version="1.0"?><svg width="3">')],
+    ["pdf", ascii("%PDF-1.7")],
+    ["text", ascii("these are notes")],
+    ["unknown", [1, 2, 3, 0, 5]],
+  ] as const)("%s", (kind, content) => {
+    expect(kindOf(new Uint8Array(content))).toBe(kind);
+  });
+  test("a GIF of two frames moves, one of one does not", () => {
+    const frame = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
+    const head = [...ascii("GIF89a"), 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255];
+    expect(readFacts(new Uint8Array([...head, ...frame, 0x3b])).animated).toBe(false);
+    expect(readFacts(new Uint8Array([...head, ...frame, 0x21, 0xf9, 4, 0, 0, 0, 0, 0, ...frame, 0x3b])).animated).toBe(true);
+  });
+});
+
+test("a PNG tells its depth, profile, code points and EXIF data", async () => {
+  const pixels = [{ data: new Uint8ClampedArray(4), width: 1, height: 1 }];
+  const chunks = [
+    { type: "cICP", body: new Uint8Array([12, 13, 0, 1]) },
+    { type: "iCCP", body: new Uint8Array([...ascii("P3"), 0, 0, 1, 2, 3]) },
+    { type: "eXIf", body: new Uint8Array([4, 5]) },
+  ];
+  const png = await bytes(await encodePng(1, 1, "rgb", pixels, chunks));
+  const facts = readFacts(png);
+  expect([...new Set([...pngParts(png)].map(({ type }) => type))]).toEqual(["IHDR", "cICP", "iCCP", "eXIf", "IDAT", "IEND"]);
+  expect(facts).toMatchObject({ bits: 8, animated: false, icc: { packed: true } });
+  expect([...(facts.cicp ?? [])]).toEqual([12, 13, 0, 1]);
+  expect([...(facts.icc?.bytes ?? [])]).toEqual([1, 2, 3]);
+  expect([...(facts.exif ?? [])]).toEqual([4, 5]);
+});
+
+test("the gamut of a profile, by its red", () => {
+  const profile = (x: number, space = "RGB ") => {
+    const out = new Uint8Array(200);
+    const view = new DataView(out.buffer);
+    out.set(ascii(space), 16);
+    view.setUint32(128, 1);
+    out.set(ascii("rXYZ"), 132);
+    view.setUint32(136, 144);
+    view.setInt32(152, Math.round(x * 65536));
+    return out;
+  };
+  expect(gamut(profile(0.43607))).toBe("srgb");
+  expect(gamut(profile(0.51512))).toBe("p3");
+  expect(gamut(profile(0.60974))).toBe("other"); // Adobe RGB
+  expect(gamut(profile(0.5, "CMYK"))).toBe("none");
+});
