@@ -159,9 +159,11 @@ def test_what_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(UserError, match="exists already"):
         package.build("photo", tmp_path / "taken")
-    for channels in (1, 3):
+    for channels, training in [
+        (1, {"licenses": {"CC0-1.0": 1}}),
+        (3, {"licenses": {"CC0-1.0": 1, "unknown": 2}}),
+    ]:
         run = tiny_run(tmp_path / str(channels), channels=channels)
-        training = {"licenses": {"CC0-1.0": 1}} if channels == 1 else {}
         write_card(load_card(run / CARD) | {"training": training}, run / CARD)
         with pytest.raises(UserError, match="expected a colour model whose card states"):
             package.build(str(run), tmp_path / "out")
