@@ -123,7 +123,7 @@ def test_every_network_as_keras_runs_it(config: ModelConfig, channels: int) -> N
     for shape in ((2, 3 * side, 5 * side), (1, side, side)):
         image = noise_image(*shape, channels, dtype=np.float32)
         wanted = expected(model, image)
-        assert 0.1 < np.mean((wanted > 0) & (wanted < 1))
+        assert 0.02 < np.mean((wanted > 0) & (wanted < 1))  # most is clipped
         for layout in ("NCHW", "NHWC"):
             built = build_onnx(model, card, layout=layout)
             np.testing.assert_allclose(apply(built, image, layout), wanted, rtol=0, atol=1e-5)
