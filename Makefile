@@ -33,8 +33,9 @@ install: .venv/installed  ## make .venv with everything in requirements.lock
 train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
 	$(BIN)/python -m kdae.train --config configs/quickstart.yaml
 
-weights: install  ## measure the halo and write the TFLite files of kdae/weights/*.keras
+weights: install  ## measure the halo and write the TFLite files of kdae/weights/*.keras and the report's figures
 	$(BIN)/python -m kdae.export.shipped
+	$(BIN)/python export/darktable/figures.py
 
 lint: install  ## ruff, mypy, who may import whom (import-linter), and whether the docs build
 	$(BIN)/ruff check .

@@ -30,6 +30,8 @@ LONGEST = (
     "tests/benchmark/test_quality.py",
     "tests/export/test_tflite.py",
     "tests/export/test_savedmodel.py",
+    "tests/export/test_onnx.py",
+    "tests/export/test_darktable.py",
     "tests/client/test_client.py",
 )
 

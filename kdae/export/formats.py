@@ -22,7 +22,7 @@ from kdae.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-FORMATS = ("savedmodel", "tflite", "tfjs")
+FORMATS = ("savedmodel", "tflite", "tfjs", "onnx")
 
 MAX_PIXELS = 2**25
 """The number of pixels of the largest picture that a server decodes, by default."""

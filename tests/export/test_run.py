@@ -26,7 +26,7 @@ from kdae.train import train
 from kdae.train.config import config_from_dict
 from tests.helpers import TINY, noise_image, tiny_card, tiny_model, tiny_run
 
-# `test_tfjs` has the third.
+# `test_tfjs` and `test_onnx` have the others.
 FORMATS = ["savedmodel", "tflite"]
 
 
@@ -219,12 +219,16 @@ def test_the_reference_continues_pictures_as_the_artifact_does() -> None:
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflowjs", None)  # importing it fails
-    monkeypatch.delitem(sys.modules, "kdae.export.tfjs.exporter", raising=False)
+    for module in ("onnx", "tensorflowjs"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    for name in ("tfjs", "onnx"):
+        monkeypatch.delitem(sys.modules, f"kdae.export.{name}.exporter", raising=False)
     with pytest.raises(UserError, match=r"tensorflowjs is missing; pip install 'kdae\[tfjs\]'"):
         find_exporter("tfjs")
-    with pytest.raises(UserError, match="expected one of savedmodel, tflite, tfjs, got 'onnx'"):
+    with pytest.raises(UserError, match=r"onnx is missing; pip install 'kdae\[onnx\]'"):
         find_exporter("onnx")
+    with pytest.raises(UserError, match="savedmodel, tflite, tfjs, onnx, got 'coreml'"):
+        find_exporter("coreml")
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
@@ -238,7 +242,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=message):
             main(arguments)
     with pytest.raises(SystemExit) as caught:
-        main(["--model", run, "--format", "onnx", "--out", out])
+        main(["--model", run, "--format", "coreml", "--out", out])
     assert caught.value.code == 2
     assert not Path(out).exists()
     Path(out).write_text("a file")
