@@ -77,6 +77,7 @@ class Artifact:
         bounds: By how much it may differ from Keras.
         multiple: Heights and widths must be multiples of this number.
         side: The height and width of an artifact of fixed size, else None.
+        margin: What it continues a picture by on each side itself, in pixels.
         clipped: Whether the output is clipped to [0, 1].
         signature: The signature to run, if `path` has several.
     """
@@ -86,6 +87,7 @@ class Artifact:
     bounds: Bounds
     multiple: int = 1
     side: int | None = None
+    margin: int = 0
     clipped: bool = True
     signature: str = ""
 

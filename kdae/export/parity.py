@@ -73,15 +73,21 @@ class Reference:
 
     def __init__(self, model: keras.Model, multiple: int) -> None:
         self.model, self.multiple = model, multiple
-        self.known: dict[tuple[tuple[int, ...], bytes], np.ndarray] = {}
+        self.known: dict[tuple[tuple[int, ...], int, bytes], np.ndarray] = {}
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Returns the result of the model for [H, W, C] of any size, not clipped."""
-        key = image.shape, image.tobytes()
+    def __call__(self, image: np.ndarray, margin: int = 0) -> np.ndarray:
+        """Returns the result of the model for [H, W, C] of any size, not clipped.
+
+        Args:
+            image: The picture.
+            margin: What it is continued by on each side, in pixels.
+        """
+        key = image.shape, margin, image.tobytes()
         if key not in self.known:
-            padded = _to_multiple(image, self.multiple)
+            padded = _to_multiple(image, self.multiple, margin)
             result = self.model(padded[np.newaxis], training=False).numpy()[0]
-            self.known[key] = result[: image.shape[0], : image.shape[1]]
+            inner = (slice(margin, margin + length) for length in image.shape[:2])
+            self.known[key] = result[tuple(inner)]
         return self.known[key]
 
 
@@ -140,8 +146,9 @@ def report(
     }
 
 
-def _to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
-    rows, columns = (reflected(tf.constant(n), multiple).numpy() for n in image.shape[:2])
+def _to_multiple(image: np.ndarray, multiple: int, margin: int = 0) -> np.ndarray:
+    lengths = map(tf.constant, image.shape[:2])
+    rows, columns = (reflected(length, multiple, margin).numpy() for length in lengths)
     return image[rows][:, columns]
 
 
@@ -164,7 +171,7 @@ def _compare(
     clean: Sequence[np.ndarray],
     reference: Reference,
 ) -> dict[str, Any]:
-    expected = [reference(image) for image in images]
+    expected = [reference(image, artifact.margin) for image in images]
     if artifact.clipped:
         expected = [np.clip(image, 0.0, 1.0) for image in expected]
     pairs = list(zip(run.outputs, expected, strict=True))

@@ -34,6 +34,8 @@ from kdae.train.step import State, validate
 
 CONFIG, HISTORY = "config.yaml", "history.csv"
 CHECKPOINTS = "checkpoints"
+MARGIN = 16
+"""Pixels by which a network that has seen mirrored borders wants pictures to be continued."""
 
 OnValidation = Callable[[int, float, keras.Model], object]
 HISTORY_COLUMNS = ("step", "loss", "regularization", "psnr", "learning_rate", "seconds")
@@ -170,7 +172,10 @@ class Record:
             "psnr": round(validate(self.state.averaged, examples), 3),
             "command": self.command,
         }
-        return describe(self.state.averaged, self.out.resolve().name) | {
+        card = describe(self.state.averaged, self.out.resolve().name)
+        if config.augment.mirrored:
+            card["margin"] = -(-MARGIN // card["size_multiple"]) * card["size_multiple"]
+        return card | {
             "model": to_dict(config.model),
             "training": {
                 "command": self.command,

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from kdae.cards import card_inside, load_card
+from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.errors import UserError
 from kdae.export import parity
 from kdae.export import run as export_module
@@ -61,7 +63,7 @@ def test_the_report_holds_every_artifact_against_keras(exported: Path) -> None:
     report = json.loads((exported / parity.REPORT).read_text())
     rows = {(row["file"], row["variant"]): row for row in report["artifacts"]}
     names = [f"tflite/small-{v}" for v in ("float32", "float16", "weights8", "int8", "uint8")]
-    files = [f"{name}{size}.tflite" for name in names for size in ("", "-256")]
+    files = [f"{name}{size}.tflite" for name in names for size in ("", "-512")]
     files += ["savedmodel/1"] * 2
     assert sorted(file for file, _ in rows) == sorted(files)
     for (file, variant), row in rows.items():
@@ -205,6 +207,15 @@ def test_the_pictures_of_the_measurement_are_odd_and_tiny_too() -> None:
     )
     tile = parity.continued(example.noisy[:7, :5], replace(artifact, side=64))
     assert tile.shape == (64, 64, 1)
+
+
+def test_the_reference_continues_pictures_as_the_artifact_does() -> None:
+    image, model = noise_image(10, 13, 1, dtype=np.float32), tiny_model()
+    denoiser = Denoiser(KerasModel(model), tiny_card() | {"margin": 8})
+    expected = denoiser.denoise_float(image)
+    reference = parity.Reference(model, 4)
+    np.testing.assert_allclose(reference(image, 8), expected, atol=1e-6)
+    assert np.abs(reference(image) - expected).max() > 1e-4
 
 
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.export.savedmodel import exporter
 from kdae.images import from_float, to_float
 from tests import warm
@@ -60,10 +62,14 @@ def test_floats_of_any_size_equal_keras(saved: Any, size: tuple[int, int]) -> No
 def test_large_pictures_are_tiled_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "TILE", 32)
     card = tiny_card()
-    service = exporter.Service(tiny_model(), card["size_multiple"], card["halo"], SAVED_PIXELS)
     image = noise_image(2, 70, 99, 1, dtype=np.float32)
-    whole = np.stack([tiny_denoiser().denoise_float(one) for one in image])
-    np.testing.assert_allclose(service.denoise(tf.constant(image)), whole, atol=1e-5)
+    for margin in (0, 16):
+        service = exporter.Service(
+            tiny_model(), card["size_multiple"], card["halo"], margin, SAVED_PIXELS
+        )
+        denoiser = Denoiser(KerasModel(tiny_model()), card | {"margin": margin})
+        whole = np.stack([denoiser.denoise_float(one) for one in image])
+        np.testing.assert_allclose(service.denoise(tf.constant(image)), whole, atol=1e-5)
 
 
 def test_a_batch_of_all_kinds(saved: Any) -> None:
@@ -71,6 +77,7 @@ def test_a_batch_of_all_kinds(saved: Any) -> None:
     kinds = [
         noise_image(20, 30, 1),
         noise_image(31, 17, 3, seed=1),
+        np.repeat(noise_image(31, 17, 1, seed=7), 3, -1),
         noise_image(9, 9, 2, seed=2),
         noise_image(8, 12, 4, seed=3),
         noise_image(16, 11, 3, seed=4, dtype=np.uint16),

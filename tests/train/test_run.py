@@ -52,6 +52,7 @@ def settings(photos: Path, **train: object) -> dict[str, dict[str, object]]:
         "data": {"source": str(photos)},
         "model": {"widths": [4], "blocks": [1]},
         "noise": {"kind": {"gaussian": {"sigma": 60}}, "quantize": 0},
+        "augment": {"mirrored": 0.1},
         "validation": {"patch": 32, "noise": {"gaussian": {"sigma": 60}}},
         "train": base | train,
     }
@@ -95,7 +96,7 @@ def test_the_run_folder(whole: Path, photos: Path) -> None:
     assert card["training"]["licenses"] == {"CC0-1.0": 6, "unknown": 4}
     assert card["results"][0]["psnr"] == pytest.approx(float(rows[-1]["psnr"]), abs=1e-3)
     assert card["results"][0]["psnr"] > card["results"][0]["psnr_noisy"]
-    assert (card["channels"], card["size_multiple"]) == (1, 2)
+    assert (card["channels"], card["size_multiple"], card["margin"]) == (1, 2, 16)
     for name in ("curves.png", "samples.png"):
         with Image.open(whole / name) as picture:
             assert min(picture.size) > 200

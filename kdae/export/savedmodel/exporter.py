@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from kdae.cards import CARD, write_card
+from kdae.engine import margin_of
 from kdae.export.exchange import run_script
 from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, ExportRequest, Run
 from kdae.export.graph import reflected, save_graph
@@ -42,13 +43,16 @@ class Service:
         model: The model, from [N, H, W, C] float32 to the same shape.
         multiple: The number that H and W must be multiples of.
         halo: The context around a tile in pixels.
+        margin: What a picture is continued by on each side, in pixels.
         max_pixels: The number of pixels of the largest picture that `denoise_bytes` decodes.
     """
 
-    def __init__(self, model: keras.Model, multiple: int, halo: int, max_pixels: int) -> None:
+    def __init__(
+        self, model: keras.Model, multiple: int, halo: int, margin: int, max_pixels: int
+    ) -> None:
         self.model = model
         self.channels = model.input_shape[-1]
-        self.multiple, self.halo = multiple, halo
+        self.multiple, self.halo, self.margin = multiple, halo, margin
         self.max_pixels = max_pixels
 
     def signatures(self) -> dict[str, Any]:
@@ -75,9 +79,10 @@ class Service:
     def denoise(self, image: tf.Tensor) -> tf.Tensor:
         """Denoises [N, H, W, C] of any size, padded by reflection to a multiple."""
         height, width = tf.unstack(tf.shape(image)[1:3])
-        padded = tf.gather(image, reflected(height, self.multiple), axis=1)
-        padded = tf.gather(padded, reflected(width, self.multiple), axis=2)
-        return self._tiles(padded)[:, :height, :width]
+        start = self.margin
+        padded = tf.gather(image, reflected(height, self.multiple, start), axis=1)
+        padded = tf.gather(padded, reflected(width, self.multiple, start), axis=2)
+        return self._tiles(padded)[:, start : start + height, start : start + width]
 
     def _tiles(self, image: tf.Tensor) -> tf.Tensor:
         """Denoises tile by tile, so that the memory does not depend on the picture."""
@@ -105,8 +110,8 @@ class Service:
     def denoise_any(self, image: tf.Tensor) -> tf.Tensor:
         """Denoises [H, W, 1 or 3] with a model of either number of channels.
 
-        As in `kdae.engine`, a grey model denoises red, green and blue one by one, and a colour
-        model gets a grey picture as three equal channels.
+        As in `kdae.engine`, a grey model denoises red, green and blue one by one. A colour
+        model gets a grey picture as three equal channels, and equal channels come out equal.
         """
         if self.channels == 1:
             planes = tf.transpose(image, [2, 0, 1])[..., tf.newaxis]
@@ -114,9 +119,10 @@ class Service:
         height, width, colours = tf.unstack(tf.shape(image))
         colour = tf.broadcast_to(image, [height, width, self.channels])
         result = self.denoise(colour[tf.newaxis])[0]
+        mean = tf.reduce_mean(result, axis=-1, keepdims=True)
         return tf.cond(
-            tf.equal(colours, 1),
-            lambda: tf.reduce_mean(result, axis=-1, keepdims=True),
+            tf.reduce_all(tf.equal(image, image[..., :1])),
+            lambda: tf.broadcast_to(mean, [height, width, colours]),
             lambda: result,
         )
 
@@ -162,18 +168,26 @@ def _joined(part: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tens
 def export(request: ExportRequest) -> list[Artifact]:
     """Writes the folder `1/` with both signatures."""
     folder = request.folder / VERSION
-    multiple, halo = int(request.card["size_multiple"]), int(request.card["halo"])
-    service = Service(request.model, multiple, halo, request.max_pixels)
+    multiple, margin = int(request.card["size_multiple"]), margin_of(request.card)
+    service = Service(
+        request.model, multiple, int(request.card["halo"]), margin, request.max_pixels
+    )
     save_graph(request.model, service.signatures(), folder)
     extra = folder / "assets.extra"
     extra.mkdir()
     write_card(dict(request.card), extra / CARD)
     write_warmup(extra, request.name, service.channels)
     return [
-        Artifact("float32", folder, Bounds(FLOAT32_BOUND), signature="serving_default"),
+        Artifact(
+            "float32", folder, Bounds(FLOAT32_BOUND), margin=margin, signature="serving_default"
+        ),
         # The PNG output is rounded to 8 bits, which changes a value by up to half a level.
         Artifact(
-            "PNG bytes", folder, Bounds(0.5 / 255 + FLOAT32_BOUND), signature="denoise_bytes"
+            "PNG bytes",
+            folder,
+            Bounds(0.5 / 255 + FLOAT32_BOUND),
+            margin=margin,
+            signature="denoise_bytes",
         ),
     ]
 

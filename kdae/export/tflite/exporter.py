@@ -5,7 +5,7 @@
          weights8          dynamic range: weights in 8 bits, the rest in float32
          int8              all in 8 bits; input and output float32
          uint8             the same; input and output uint8, the bytes of the picture
-    NAME-VARIANT-256.tflite    the same for tiles of 256x256, as delegates need a fixed size
+    NAME-VARIANT-512.tflite    the same for tiles of 512x512, as delegates need a fixed size
 
 The signature is `denoise`: `image` [1, H, W, C] gives `denoised` of the same shape, clipped. 0
 is black and 1 is white (255 in the files of uint8). In the files without a fixed size H and W
@@ -36,7 +36,7 @@ from kdae.quiet import quiet
 
 REQUIRES: dict[str, str] = {}
 SIGNATURE = "denoise"
-TILE = 256
+TILE = 512
 
 BOUNDS = {
     "float32": Bounds(FLOAT32_BOUND),
