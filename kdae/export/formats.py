@@ -35,7 +35,7 @@ THREADS = (1, 2)
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportRequest:
     """The arguments of an exporter.
 
     Attributes:
@@ -116,8 +116,8 @@ class Exporter(Protocol):
 
     REQUIRES: Mapping[str, str]
 
-    def export(self, job: Job) -> list[Artifact]:
-        """Writes the artifacts of a model into `job.folder`."""
+    def export(self, request: ExportRequest) -> list[Artifact]:
+        """Writes the artifacts of a model into `request.folder`."""
 
     def run(
         self, artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]

@@ -18,7 +18,7 @@ from kdae.errors import UserError
 from kdae.export import parity
 from kdae.export import run as export_module
 from kdae.export.__main__ import main, model_name
-from kdae.export.formats import Artifact, Bounds, Job, NotRun, Run, find_exporter
+from kdae.export.formats import Artifact, Bounds, ExportRequest, NotRun, Run, find_exporter
 from kdae.export.photographs import examples
 from kdae.export.run import export_model, in_float32
 from kdae.model import build_denoiser, load_model
@@ -132,8 +132,8 @@ class Fake:
     def __init__(self, error: float = 0.0, missing: str = "") -> None:
         self.error, self.missing = error, missing
 
-    def export(self, job: Job) -> list[Artifact]:
-        path = job.folder / "file"
+    def export(self, request: ExportRequest) -> list[Artifact]:
+        path = request.folder / "file"
         path.write_bytes(bytes(10))
         bounds = Bounds(difference=1e-3, psnr_loss=0.1)
         return [Artifact("fake", path, bounds, multiple=4, clipped=False)]
