@@ -16,7 +16,7 @@ from kdae.cards import CARD, MODEL, load_card, write_card
 from kdae.errors import UserError
 from kdae.export import parity
 from kdae.export.__main__ import main
-from kdae.export.formats import MAX_PIXELS, Artifact, Bounds, Job
+from kdae.export.formats import MAX_PIXELS, Artifact, Bounds, ExportRequest
 from kdae.export.onnx import exporter
 from kdae.export.onnx.graph import build_onnx, read_card
 from kdae.export.photographs import calibration_pictures, examples
@@ -177,8 +177,8 @@ def test_the_shipped_model_loses_little_in_8_bits(tmp_path: Path) -> None:
     path = tmp_path / "photo-int8.onnx"
     path.write_bytes(build_onnx(model, card, ranges=ranges).SerializeToString())
     artifact = Artifact("int8", path, Bounds(None, 0.15), card["size_multiple"])
-    job = Job("photo", model, card, tmp_path, MAX_PIXELS)
-    (row,) = parity.measure(exporter, job, [artifact], examples(3)[:4])
+    request = ExportRequest("photo", model, card, tmp_path, MAX_PIXELS)
+    (row,) = parity.measure(exporter, request, [artifact], examples(3)[:4])
     print(row)
     assert row["failures"] == []
     # It denoises: the pictures have 20.4 dB.

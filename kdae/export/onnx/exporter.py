@@ -19,17 +19,17 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kdae.export.exchange import REPEATS
-from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, ExportRequest, Run
 from kdae.export.photographs import calibration_pictures
 from kdae.model.quantization import choose_ranges
 
-REQUIRES = {
+REQUIRES: Mapping[str, str] = {
     "onnx": "pip install 'kdae[onnx]'",
     "onnxruntime": "pip install 'kdae[onnx]'",
 }
@@ -38,12 +38,12 @@ TILE = 256
 _FLOAT32, _FLOAT16 = Bounds(FLOAT32_BOUND), Bounds(2e-3, 0.01)
 
 
-def export(job: Job) -> list[Artifact]:
+def export(request: ExportRequest) -> list[Artifact]:
     """Writes all variants."""
     # Imported here because it needs the extra, whose absence `find_exporter` reports.
     from kdae.export.onnx.graph import build_onnx
 
-    ranges = choose_ranges(job.model, calibration_pictures(job.card, TILE))
+    ranges = choose_ranges(request.model, calibration_pictures(request.card, TILE))
     variants: dict[str, tuple[Bounds, dict[str, Any]]] = {
         "float32": (_FLOAT32, {}),
         "float16": (_FLOAT16, {"half": True}),
@@ -54,10 +54,10 @@ def export(job: Job) -> list[Artifact]:
     }
     artifacts = []
     for variant, (bounds, options) in variants.items():
-        path = job.folder / f"{job.name}-{variant}.onnx"
-        built = build_onnx(job.model, job.card, **options)
+        path = request.folder / f"{request.name}-{variant}.onnx"
+        built = build_onnx(request.model, request.card, **options)
         path.write_bytes(built.SerializeToString())
-        multiple, side = int(job.card["size_multiple"]), options.get("side")
+        multiple, side = int(request.card["size_multiple"]), options.get("side")
         artifacts.append(Artifact(variant, path, bounds, multiple, side))
     return artifacts
 

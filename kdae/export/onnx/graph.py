@@ -167,7 +167,7 @@ class _Writer:
             # TensorFlow's order of channels: the square's pixel first, the colour last.
             return self.passing("DepthToSpace", inputs, blocksize=STRIDE, mode="DCR")
         if isinstance(layer, BilinearUpsample):
-            sizes = self.constant(np.float32([1, 1, STRIDE, STRIDE]))
+            sizes = self.constant(np.array([1, 1, STRIDE, STRIDE], np.float32))
             return self.passing("Resize", [inputs[0], "", sizes], mode="linear")
         raise ValueError(f"layer {layer.name}: no ONNX written for {type(layer).__name__}")
 
