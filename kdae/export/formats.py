@@ -22,7 +22,7 @@ from kdae.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-FORMATS = ("savedmodel", "tflite", "tfjs")
+FORMATS = ("savedmodel", "tflite", "tfjs", "onnx")
 
 MAX_PIXELS = 2**25
 """The number of pixels of the largest picture that a server decodes, by default."""
@@ -35,7 +35,7 @@ THREADS = (1, 2)
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportRequest:
     """The arguments of an exporter.
 
     Attributes:
@@ -116,8 +116,8 @@ class Exporter(Protocol):
 
     REQUIRES: Mapping[str, str]
 
-    def export(self, job: Job) -> list[Artifact]:
-        """Writes the artifacts of a model into `job.folder`."""
+    def export(self, request: ExportRequest) -> list[Artifact]:
+        """Writes the artifacts of a model into `request.folder`."""
 
     def run(
         self, artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]

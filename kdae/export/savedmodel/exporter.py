@@ -26,7 +26,7 @@ import tensorflow as tf
 from kdae.cards import CARD, write_card
 from kdae.engine import margin_of
 from kdae.export.exchange import run_script
-from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, ExportRequest, Run
 from kdae.export.graph import reflected, save_graph
 from kdae.export.savedmodel.pictures import decode, encode
 from kdae.export.savedmodel.warmup import write_warmup
@@ -165,16 +165,18 @@ def _joined(part: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tens
     return parts.concat()
 
 
-def export(job: Job) -> list[Artifact]:
+def export(request: ExportRequest) -> list[Artifact]:
     """Writes the folder `1/` with both signatures."""
-    folder = job.folder / VERSION
-    multiple, margin = int(job.card["size_multiple"]), margin_of(job.card)
-    service = Service(job.model, multiple, int(job.card["halo"]), margin, job.max_pixels)
-    save_graph(job.model, service.signatures(), folder)
+    folder = request.folder / VERSION
+    multiple, margin = int(request.card["size_multiple"]), margin_of(request.card)
+    service = Service(
+        request.model, multiple, int(request.card["halo"]), margin, request.max_pixels
+    )
+    save_graph(request.model, service.signatures(), folder)
     extra = folder / "assets.extra"
     extra.mkdir()
-    write_card(dict(job.card), extra / CARD)
-    write_warmup(extra, job.name, service.channels)
+    write_card(dict(request.card), extra / CARD)
+    write_warmup(extra, request.name, service.channels)
     return [
         Artifact(
             "float32", folder, Bounds(FLOAT32_BOUND), margin=margin, signature="serving_default"
