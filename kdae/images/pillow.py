@@ -70,7 +70,7 @@ def read(file: IO[bytes], head: bytes, max_pixels: int) -> tuple[Picture, int]:
                 profile = None  # describes the colours before their conversion
             samples = samples_of(image)
         picture = split(samples, profile, metadata)
-        return dataclasses.replace(picture, notes=_notes(image)), _orientation(image)
+        return dataclasses.replace(picture, notes=_notes(image, file)), _orientation(image)
 
 
 def formats_of(head: bytes) -> tuple[str, ...]:
@@ -162,7 +162,20 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _notes(image: Image.Image) -> tuple[str, ...]:
+def _bits(image: Image.Image, file: IO[bytes]) -> int:
+    """Returns the bits per value of a HEIC or AVIF file, of which Pillow gives 8.
+
+    Source of the flags: AV1 Codec ISO Media File Format Binding, section 2.3.3.
+    """
+    if image.format != "AVIF":
+        return int(image.info.get("bit_depth", 8))
+    file.seek(0)
+    _, _, configuration = file.read(1 << 16).partition(b"av1C")
+    flags = configuration[2] if len(configuration) > 2 else 0
+    return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+
+
+def _notes(image: Image.Image, file: IO[bytes]) -> tuple[str, ...]:
     """What of an opened file a picture of 8 bits, grey or RGB, does not have."""
     words = {
         "P": "its palette becomes RGB",
@@ -173,6 +186,8 @@ def _notes(image: Image.Image) -> tuple[str, ...]:
     }
     found = [words[image.mode]] if image.mode in words else []
     further = int(getattr(image, "n_frames", 1)) - 1
+    if (bits := _bits(image, file)) > 8:
+        found.append(f"its {bits} bits per value become 8")
     if image.format == "MPO" and further:
         found.append(f"{further} further pictures (preview, depth or gain map) are left out")
     return tuple(found)

@@ -6,7 +6,9 @@ The files are in `tests/data/cases`; all were made by script.
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from PIL import Image, ImageOps, ImageSequence
@@ -185,8 +187,6 @@ def test_a_transparent_colour_of_sixteen_bits_is_kept(tmp_path: Path) -> None:
         assert image.info["transparency"] == (1000, 2000, 3000)
     data = halved(tmp_path, "trns16.png").read_bytes()
     assert data[24:26] == b"\x10\x06"  # 16 bits, RGB and alpha
-    import imagecodecs
-
     alpha = imagecodecs.png_decode(data)[..., 3]
     assert (alpha[:48] == 0).all() and (alpha[48:] == 65535).all()
 
@@ -227,6 +227,25 @@ def test_formats_of_phones(tmp_path: Path) -> None:
     # heix stands for a profile of HEVC above the simplest, here for colour at full resolution.
     assert (tmp_path / "phone.heic").read_bytes()[4:12] in (b"ftypheic", b"ftypheix")
     assert (tmp_path / "phone.avif").read_bytes()[4:12] == b"ftypavif"
+
+
+@pytest.mark.parametrize(
+    ("ending", "bits"), [("avif", 8), ("avif", 10), ("avif", 12), ("heic", 8), ("heic", 10)]
+)
+def test_bits_that_are_cut_off_are_said(tmp_path: Path, ending: str, bits: int) -> None:
+    samples = np.random.default_rng(0).integers(0, 1 << bits, (16, 20, 3), np.uint16)
+    source = tmp_path / f"a.{ending}"
+    if ending == "avif":
+        kind = np.uint8 if bits == 8 else np.uint16
+        source.write_bytes(imagecodecs.avif_encode(samples.astype(kind), bitspersample=bits))
+    elif bits == 10:
+        wide = (samples << 6).tobytes()
+        pillow_heif.from_bytes(mode="RGB;16", size=(20, 16), data=wide).save(source)
+    else:
+        shown = samples.astype(np.uint8).tobytes()
+        pillow_heif.from_bytes(mode="RGB", size=(20, 16), data=shown).save(source)
+    expected = [] if bits == 8 else [f"{source}: its {bits} bits per value become 8"]
+    assert notes(tmp_path, source, "b.png") == expected
 
 
 def test_a_missing_end_marker_is_refused(tmp_path: Path) -> None:
