@@ -7,6 +7,7 @@ a level of 255 against the whole picture (see `kdae.export.halo`); with the exac
 spans all that the network sees, none moves at all. Memory depends on the tile alone.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ import numpy as np
 from kdae.engine.adjust import REACH, Strength, mix
 from kdae.engine.machine import tile_memory
 from kdae.images import Span, from_float, grid, spans, to_float
+from kdae.images.levels import Levels
 
 # Noise reaches beyond [0, 1], a picture on the 0-255 scale further than this.
 FLOAT_RANGE = (-2.0, 3.0)
@@ -46,8 +48,8 @@ class Denoiser:
 
     Args:
         network: See `Network`.
-        card: The model card; `channels`, `size_multiple`, `halo` and, if it has one,
-            `exact_halo` are used.
+        card: The model card; `channels`, `size_multiple`, `halo` and, if it has them,
+            `exact_halo` and `levels` are used.
         exact: Whether tiles get all the context that the network sees, `exact_halo`.
 
     Raises:
@@ -71,6 +73,7 @@ class Denoiser:
             raise ValueError(
                 f"card: channels {self.channels}, but the model takes {network.channels}"
             )
+        self.levels = Levels(*card["levels"]) if "levels" in card else None
         # At least one multiple: the last tile needs that much to be continued from.
         self.halo = max(halo, self.multiple)
 
@@ -92,7 +95,8 @@ class Denoiser:
         Args:
             image: [H, W], [H, W, 1], [H, W, 2] (grey, alpha), [H, W, 3] or [H, W, 4] (RGB,
                 alpha); uint8, uint16, or float32 or float64 with black 0 and white 1 (noise may
-                reach beyond).
+                reach beyond). If the card has `levels`, floats are in the units of the files
+                that the model was trained on.
             strength: 0 gives the noisy picture back, 1 the denoised one, values between the
                 mixture `noisy + strength * (denoised - noisy)`. A `Strength` sets brightness
                 and colour apart, and can keep detail.
@@ -103,7 +107,8 @@ class Denoiser:
             progress: called after each tile with its number of pixels; they add up to H * W.
 
         Returns:
-            An array of the image's shape and dtype; floats are clipped to [0, 1].
+            An array of the image's shape and dtype; floats are clipped to [0, 1] unless the
+            card has `levels`.
 
         Raises:
             ValueError: naming the argument, what was expected and what came.
@@ -118,7 +123,11 @@ class Denoiser:
                 f"got {list(out.shape)} {out.dtype}"
             )
         source, target = _colour(image), _colour(out)
-        if source.dtype.kind == "f":
+        if self.levels:
+            _check_finite(source)
+            store = functools.partial(self.levels.from_float, dtype=image.dtype)
+            self._map(source, target, amount, tile, self.levels.to_float, store, progress)
+        elif source.dtype.kind == "f":
             _check_range(source)
             self._map(source, target, amount, tile, _as_float32, _clipped, progress)
         else:
@@ -246,10 +255,16 @@ def _check_image(image: np.ndarray) -> None:
         )
 
 
-def _check_range(image: np.ndarray) -> None:
+def _check_finite(image: np.ndarray) -> tuple[float, float]:
+    """Returns the lowest and the highest value."""
     low, high = float(image.min()), float(image.max())  # NaN, if there is one anywhere
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError("image: expected finite values, got NaN or infinity")
+    return low, high
+
+
+def _check_range(image: np.ndarray) -> None:
+    low, high = _check_finite(image)
     if low < FLOAT_RANGE[0] or high > FLOAT_RANGE[1]:
         raise ValueError(
             f"image: expected floats with black 0 and white 1, got {low:g} to {high:g}"
