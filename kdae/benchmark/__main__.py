@@ -88,6 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--test", required=True, metavar="DIR", help="folder of other clean photographs"
     )
     alone.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each (3)")
+    photons = verbs.add_parser(
+        "photons", help="write the photographs in the package as noisy 16-bit TIFF files"
+    )
+    photons.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
     args = parser.parse_args(argv)
     if args.verb == "engines":
         from kdae.benchmark.engines import measure_engines
@@ -101,7 +105,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kdae.benchmark.scaling import measure_step, write_scaling
     from kdae.train import load_config
 
-    if args.verb == "alone":
+    if args.verb == "photons":
+        from kdae.benchmark.alone import write_photons
+
+        print(f"{write_photons(args.out)} pictures written into {args.out}")
+    elif args.verb == "alone":
         from kdae.benchmark.alone import measure_alone
 
         print(measure_alone(args.config, args.set, args.train, args.test, args.seeds))

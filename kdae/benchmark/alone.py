@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kdae.data import Pictures, load_pictures
+from kdae.data import KDAE_PHOTOS, Pictures, load_pictures
 from kdae.engine import Denoiser, load
+from kdae.errors import UserError
 from kdae.images import Picture, from_float, to_float, write_image
 from kdae.metrics import psnr
 from kdae.tables import columns
@@ -72,6 +73,8 @@ class Case(NamedTuple):
         return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 
 
+# An offset of 1000, and seven for each photon.
+PHOTONS = Case("photons: neighbors", {"supervision": "neighbors"}, poisson, 1000, 7 * PEAK)
 MASK = [1, 2 * (WIDTH - 1) + 1]
 CASES = (
     Case("clean pictures", {"supervision": "clean"}),
@@ -84,8 +87,7 @@ CASES = (
         {"supervision": "blind_spot", "blind_mask": MASK},
         along_rows,
     ),
-    # Seven per photon on top of 1000.
-    Case("photons: neighbors", {"supervision": "neighbors"}, poisson, 1000, 7 * PEAK),
+    PHOTONS,
 )
 
 
@@ -129,6 +131,32 @@ def measure_alone(
     return columns(rows)
 
 
+def write_photons(out: Path) -> int:
+    """Writes the photographs in the package as a camera that counts photons would.
+
+    Args:
+        out: a folder, which must not exist; 16-bit TIFF files are written into it.
+
+    Returns:
+        The number of files.
+
+    Raises:
+        UserError: the folder exists.
+    """
+    if out.exists():
+        raise UserError(f"--out {out}: exists already; choose another, or remove it")
+    pictures = load_pictures(KDAE_PHOTOS, "train", 1, min_size=64)
+    rng = np.random.default_rng(0)
+    _write(out, (PHOTONS.file(clean, rng) for clean in _middles(pictures)))
+    return len(pictures)
+
+
+def _write(folder: Path, pictures: Iterable[np.ndarray]) -> None:
+    folder.mkdir(parents=True)
+    for number, pixels in enumerate(pictures):
+        write_image(folder / f"{number:04}.tif", Picture(pixels))
+
+
 def _train(
     case: Case, seed: int, base: dict[str, Any], pictures: Pictures, folder: Path
 ) -> Path:
@@ -139,14 +167,12 @@ def _train(
     learned = case.train["supervision"]
     places = []
     for shot in range(2 if learned == "repeats" else 1):
-        rng = np.random.default_rng([seed, shot])
         place = folder / f"shot{shot}"
-        place.mkdir()
-        for number, clean in enumerate(_middles(pictures)):
-            pixels = case.file(clean, rng)
-            if learned == "clean":
-                pixels = from_float(clean, np.uint8)
-            write_image(place / f"{number:04}.tif", Picture(pixels))
+        if learned == "clean":
+            _write(place, (from_float(clean, np.uint8) for clean in _middles(pictures)))
+        else:
+            rng = np.random.default_rng([seed, shot])
+            _write(place, (case.file(clean, rng) for clean in _middles(pictures)))
         places.append(str(place))
     tree["data"] = {
         "source": {"repeats": places} if learned == "repeats" else places[0],
