@@ -73,7 +73,7 @@ def _summary(out: Path) -> str:
     result = load_card(out / CARD)["results"][0]
     return (
         f"{result['psnr_noisy']:.2f} dB noisy, {result['psnr']:.2f} dB denoised "
-        f"on {result['images']} held-out pictures ({result['noise']})"
+        f"on {result['images']} held-out pictures ({result.get('note', result['noise'])})"
     )
 
 

@@ -79,12 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.trials is not None and args.trials < 1:
         raise UserError(f"--trials: expected at least 1, got {args.trials}")
     pairs = (args.test or "").startswith("{")
+    test_source = yaml.safe_load(args.test) if pairs else args.test
     words = sys.argv[1:] if argv is None else argv
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = tune(
             load_config(args.config, args.set), [parse_search(text) for text in args.search],
-            args.out, trials=args.trials, test=yaml.safe_load(args.test) if pairs else args.test,
+            args.out, trials=args.trials, test=test_source,
             command=shlex.join(["python", "-m", "kdae.tune", *words]),
         )  # fmt: skip
     except KeyboardInterrupt:
