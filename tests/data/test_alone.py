@@ -152,6 +152,7 @@ def test_repeats_are_matched_by_name_and_paired_in_a_ring(tmp_path: Path) -> Non
     for place in range(2):
         for shot in range(3):
             picture = Picture(pixels(10 * shot + place))
+            (tmp_path / f"shot{shot}").mkdir(exist_ok=True)
             write_image(tmp_path / f"shot{shot}" / f"s{place}.png", picture)
     places = [str(tmp_path / f"shot{shot}") for shot in range(3)]
     two = load({"repeats": places[:2]}, whole=True)

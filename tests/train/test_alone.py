@@ -70,7 +70,7 @@ def test_pictures_come_back_in_their_units(whole: Path, camera: Path) -> None:
     model = kdae.load(whole)
     denoised = model.denoise(noisy)
     assert denoised.dtype == np.uint16
-    assert denoised.mean() == pytest.approx(noisy.mean(), rel=0.02)
+    assert denoised.mean() == pytest.approx(noisy.mean(), rel=0.05)
     np.testing.assert_array_equal(model.denoise(noisy, strength=0), noisy)
     # Floats have the units of the files too, and are not clipped to [0, 1].
     floats = model.denoise(noisy.astype(np.float32))
