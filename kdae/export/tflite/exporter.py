@@ -57,17 +57,20 @@ def export(job: Job) -> list[Artifact]:
     eight_bits = with_ranges(job.model, ranges)
 
     def floats(image: tf.Tensor) -> tf.Tensor:
-        return tf.clip_by_value(job.model(image, training=False), 0.0, 1.0)
+        denoised = job.model(image, training=False)
+        return tf.clip_by_value(denoised, 0.0, 1.0) if job.clipped else denoised
 
     artifacts = []
     for side in (None, TILE):
         for variant, bounds in BOUNDS.items():
-            network = eight_bits if variant in ("int8", "uint8") else floats
+            rounded = variant in ("int8", "uint8")
+            network = eight_bits if rounded else floats
             name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
             path = job.folder / f"{name}.tflite"
             converted = convert(job.model, network, side, variant)
             path.write_bytes(add_card(converted, job.card))
-            artifacts.append(Artifact(variant, path, bounds, multiple, side))
+            clipped = rounded or job.clipped
+            artifacts.append(Artifact(variant, path, bounds, multiple, side, clipped))
     return artifacts
 
 
