@@ -149,7 +149,8 @@ class Denoiser:
         """Denoises [H, W, C] floats, C = 1 or 3; neither input nor output is clipped.
 
         Args:
-            image: float, black 0 and white 1, noise of any size around them.
+            image: float, black 0 and white 1, noise of any size around them. If the card has
+                `levels`, these are 0 and 1.
             tile: see `denoise`.
 
         Returns:
