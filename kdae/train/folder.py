@@ -200,8 +200,10 @@ class Record:
             "command": self.command,
         }
         noise: dict[str, Any] = {"kind": config.noise.kind, "quantize": config.noise.quantize}
-        if config.supervision.alone:
-            noise = {"kind": f"of the pictures ({config.supervision.kind})", "quantize": 0.0}
+        if residual:
+            # An estimate, with which exports to 8 bits choose their ranges.
+            sigma = min(round(255 * residual.sigma, 2), 255.0)
+            noise = {"kind": {"gaussian": {"sigma": sigma}}, "quantize": 0.0}
         if self.supervision.kind != "clean":
             measured["noise"] = "of the pictures"
         if self.supervision.alone:
@@ -215,6 +217,7 @@ class Record:
                 "source": str(config.data.source),
                 "pictures": len(pictures),
                 "licenses": pictures.license_summary,
+                "supervision": config.supervision.kind,
                 "noise": noise,
             },
             "results": [measured],

@@ -60,6 +60,10 @@ def test_the_card_says_what_was_measured(whole: Path) -> None:
     assert result["note"].startswith("PSNR against noisy targets")
     assert result["noise"] == "of the pictures"
     assert result["psnr"] < 30
+    assert card["training"]["supervision"] == "blind_spot"
+    # What exports choose their ranges with: the same estimate, on the scale of 0 to 255.
+    estimate = card["training"]["noise"]["kind"]["gaussian"]["sigma"]
+    assert estimate / 255 * (high - low) == pytest.approx(card["removed"]["sigma"], rel=0.01)
     assert set(card["removed"]) == {"sigma", "with_picture", "along_rows", "along_columns"}
     assert 0 < card["removed"]["sigma"] < 1000
     assert (whole / "samples.png").is_file()
