@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -94,9 +90,7 @@ def measure_engines(model: str, cases: Sequence[Case] = CASES) -> str:
     for case in cases:
         with tempfile.TemporaryDirectory(prefix="kdae-") as place:
             source = Path(place) / "in"
-            # In a process of its own: a child's peak counts what its parent ever had.
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                pool.submit(write_pictures, case, source).result()
+            write_pictures(case, source)
             times = {}
             for engine in case.engines:
                 options = ["--model", model, *ENGINES[engine]]
@@ -117,16 +111,16 @@ def taken(*arguments: str | Path) -> Taken:
         UserError: If it fails; with what it said.
     """
     command = [sys.executable, "-m", "kdae.denoise", *map(str, arguments)]
+    watch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("watch.py"))]
     with tempfile.TemporaryFile() as said:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        watched = subprocess.run(
+            [*watch, *command], stdout=subprocess.PIPE, stderr=said, check=True, text=True
+        )
+        code, seconds, cpu_seconds, kilobytes = watched.stdout.split()
+        if int(code):
             said.seek(0)
             raise UserError(f"{' '.join(command)}: {said.read().decode(errors='replace')}")
-    return Taken(seconds, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
+    return Taken(float(seconds), float(cpu_seconds), 1024 * int(kilobytes))
 
 
 def write_pictures(case: Case, folder: Path) -> None:

@@ -7,8 +7,9 @@ sharpness and artefacts. Only the noise is sent through the camera:
    are undone;
 2. each sensor pixel, which sees one colour of a Bayer mosaic, gets shot noise (photons) and
    read noise (electronics); white balance amplifies it, most in red and blue;
-3. demosaicking correlates neighbours and channels, and saturation makes the noise more
-   colourful;
+3. demosaicking correlates neighbours and channels. It interpolates each colour by itself, or
+   the differences of red and blue from green; after the former, saturation (a colour matrix)
+   makes the noise more colourful;
 4. the sRGB curve and the tone curve follow, clipped at black and at sensor white;
 5. the camera's own denoising blurs the noise, in colour more than in brightness, and takes
    away a part of the colour;
@@ -23,17 +24,14 @@ the clean image is the mean of its noisy ones.
 import functools
 from typing import Annotated
 
-import numpy as np
 import tensorflow as tf
 
 from kdae.draws import Level, drawer, normal, pick, pick_log, pick_whole, split, uniform
+from kdae.noise.bayer import from_mosaic, to_mosaic
 from kdae.noise.blur import blur
 from kdae.noise.colour import TO_RGB, TO_YCC, scale_colour
 from kdae.noise.jpeg import save_half_colour
 from kdae.noise.parameters import Limits
-
-_CELL = np.array([0, 1, 1, 2])  # the colours of a 2x2 cell of the mosaic, RGGB, row by row
-_BAYER = np.eye(3, dtype=np.float32)[:, _CELL] * np.eye(4, dtype=np.float32)[:, np.newaxis]
 
 
 def camera(
@@ -51,6 +49,7 @@ def camera(
     jpeg_probability: Annotated[float, Limits(0, 1, ranged=False)] = 0.8,
     colour: Annotated[Level, Limits(0, 1)] = 1.0,
     colourless: Annotated[float, Limits(0, 1, ranged=False)] = 0.0,
+    differences: Annotated[float, Limits(0, 1, ranged=False)] = 0.0,
 ) -> tf.Tensor:
     """Adds the noise of a camera. The picture itself is not changed.
 
@@ -78,6 +77,9 @@ def camera(
         colour: factor of what the camera's own denoising leaves of the noise in colour.
         colourless: probability that it leaves none, 0 to 1. The noise is then equal in red,
             green and blue.
+        differences: probability that colour differences are interpolated, without a colour
+            matrix (the saturation is 1), 0 to 1. The channels' noise is then positively
+            correlated, as in the pictures of most cameras.
 
     Returns:
         Float32 `[H, W, C]`; in [0, 1] if compressed, otherwise not clipped.
@@ -93,15 +95,17 @@ def camera(
     shot_variance = pick_log(shot, iso)
     read_variance = pick_log(read, tf.clip_by_value(iso + 0.2 * (draw() - 0.5), 0.0, 1.0))
     gains = tf.stack([pick(red, draw()), 1.0, 1.0, pick(blue, draw())])
-    vivid = pick(saturation, draw())
+    kept, gone, difference = tf.unstack(uniform(colour_seed, [3]))
+    by_difference = difference < differences
+    vivid = tf.where(by_difference, 1.0, pick(saturation, draw()))
     curve = tf.maximum(pick(tone, draw()), 1e-3)  # its inverse divides by it
 
     display = tf.broadcast_to(image, tf.concat([tf.shape(image)[:2], [3]], 0))
     light = _undevelop(tf.clip_by_value(display, 0.0, 1.0), curve)
-    mosaic, top, left = _mosaic(scale_colour(light, 1.0 / vivid), draw(), draw())
+    mosaic, top, left = to_mosaic(scale_colour(light, 1.0 / vivid), draw(), draw())
     deviation = tf.sqrt(gains * (shot_variance * mosaic + read_variance * gains))
     mosaic_noise = deviation * normal(noise_seed, tf.shape(mosaic))
-    noise = scale_colour(_demosaic(mosaic_noise, draw()), vivid)
+    noise = scale_colour(from_mosaic(mosaic_noise, draw(), by_difference), vivid)
     noise = noise[top : top + tf.shape(image)[0], left : left + tf.shape(image)[1]]
     above, below = tf.unstack(_develop(tf.stack([light + noise, light - noise]), curve))
     planes = tf.tensordot(0.5 * (above - below), TO_YCC, 1)
@@ -110,7 +114,6 @@ def camera(
     if image.shape[-1] == 1:
         noise = planes[..., :1]
     else:
-        kept, gone = tf.unstack(uniform(colour_seed, [2]))
         factor = pick(colour, kept) * tf.cast(gone >= colourless, tf.float32)
         noise = tf.tensordot(planes * tf.stack([1.0, factor, factor]), TO_RGB, 1)
     noisy = tf.ensure_shape(image + noise, image.shape)
@@ -157,70 +160,3 @@ def _undevelop(image: tf.Tensor, tone: tf.Tensor) -> tf.Tensor:
     sine = tf.clip_by_value(scale * (image - 0.5), -1.0, 1.0)
     middle = radius * tf.sin(tf.asin(sine) * (1 / 3))
     return to_linear(tf.clip_by_value(0.5 + middle, 0.0, 1.0))
-
-
-def _mosaic(
-    image: tf.Tensor, down: tf.Tensor, right: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Keeps the values that a Bayer sensor sees, with a margin for `_demosaic`.
-
-    Args:
-        image: `[H, W, 3]`.
-        down: in [0, 1); below 0.5 the mosaic starts with its first row, else with its second.
-        right: the same for columns.
-
-    Returns:
-        Cells of 2x2 pixels, `[h, w, 4]`, and the row and column of the image's first pixel in
-        the demosaicked picture.
-    """
-    top, left = tf.cast(down * 2.0, tf.int32), tf.cast(right * 2.0, tf.int32)
-    height, width = tf.unstack(tf.shape(image)[:2])
-    # One cell on each side, which the filters reach, rounded up to whole cells.
-    pads = [[2 + top, 4 - top + height % 2], [2 + left, 4 - left + width % 2], [0, 0]]
-    padded = tf.pad(image, pads, "SYMMETRIC")[tf.newaxis]
-    cells = tf.nn.conv2d(padded, _BAYER.reshape(2, 2, 3, 4), 2, "VALID")[0]
-    return cells, top, left
-
-
-def _demosaic_filters() -> np.ndarray:
-    """Makes filters from 3x3 cells to the four RGB pixels of the middle one.
-
-    Returns:
-        Float32 `[2, 3, 3, 4, 12]`: bilinear, and Malvar, He and Cutler, High-quality Linear
-        Interpolation for Demosaicing of Bayer-patterned Color Images, 2004.
-    """
-    middle, sides, corners, far_sides = np.zeros((4, 5, 5), np.float32)
-    middle[2, 2] = 1
-    sides[2, [1, 3]] = 1
-    corners[[1, 1, 3, 3], [1, 3, 1, 3]] = 1
-    far_sides[2, [0, 4]] = 1
-    cross, far = sides + sides.T, far_sides + far_sides.T
-    beside = 5 * middle + 4 * sides - corners - far_sides + 0.5 * far_sides.T
-    # How a pixel's colour is estimated: it is the pixel's own; green at red or blue; a colour
-    # of the pixels to the left and right; of those above and below; of those at the corners.
-    bilinear = [8 * middle, 2 * cross, 4 * sides, 4 * sides.T, 2 * corners]
-    malvar = [
-        8 * middle,
-        4 * middle + 2 * cross - far,
-        beside,
-        beside.T,
-        6 * middle + 2 * corners - 1.5 * far,
-    ]
-    sources = [[[0, 1, 4], [2, 0, 3]], [[3, 0, 2], [4, 1, 0]]]  # row, column, colour
-    filters = np.zeros((2, 6, 6, 2, 2, 3), np.float32)
-    for row, column, colour in np.ndindex(2, 2, 3):
-        for kind, five in enumerate((bilinear, malvar)):
-            window = filters[kind, row : row + 5, column : column + 5, row, column, colour]
-            window[:] = five[sources[row][column][colour]] / 8
-    cells = filters.reshape(2, 3, 2, 3, 2, 12).transpose(0, 1, 3, 2, 4, 5)
-    return cells.reshape(2, 3, 3, 4, 12)
-
-
-_BILINEAR, _MALVAR = _demosaic_filters()
-
-
-def _demosaic(cells: tf.Tensor, detail: tf.Tensor | float) -> tf.Tensor:
-    """Interpolates `[h, w, 4]` to `[2h - 4, 2w - 4, 3]`; `detail` 0 bilinear, 1 Malvar."""
-    filters = _BILINEAR + detail * (_MALVAR - _BILINEAR)
-    pixels = tf.nn.conv2d(cells[tf.newaxis], filters, 1, "VALID")
-    return tf.nn.depth_to_space(pixels, 2)[0]

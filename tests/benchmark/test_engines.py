@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kdae.benchmark.engines import Case, measure_engines, taken, write_pictures
@@ -33,6 +34,11 @@ def test_help_is_light() -> None:
     took = taken("--help")
     assert took.seconds <= time.perf_counter() - start
     assert took.cpu_seconds < 2 and 5e6 < took.peak_bytes < 100e6
+
+
+def test_the_memory_of_the_measuring_process_does_not_count() -> None:
+    ballast = np.ones(300_000_000, np.uint8)
+    assert taken("--help").peak_bytes < 100e6 < ballast.nbytes
 
 
 def test_a_failure_is_told() -> None:

@@ -124,36 +124,6 @@ def test_the_clean_image_is_the_mean_of_the_noisy_ones(display: float) -> None:
     assert (noise.std((0, 1)) > 0.004).all()
 
 
-@pytest.mark.parametrize("detail", [0.0, 0.4, 1.0])
-@pytest.mark.parametrize("phase", [(0.0, 0.0), (0.0, 0.6), (0.6, 0.0), (0.6, 0.6)])
-@pytest.mark.parametrize(("height", "width"), [(20, 24), (21, 23)])
-def test_demosaicking_is_exact_where_it_should_be(
-    detail: float, phase: tuple[float, float], height: int, width: int
-) -> None:
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    one_colour = np.tile(np.array([0.3, 0.5, 0.9], np.float32), [height, width, 1])
-    grey_ramp = np.stack([0.01 * y + 0.02 * x] * 3, -1)
-    for image, edge in ((one_colour, 0), (grey_ramp, 3)):
-        down, right = map(tf.constant, phase)
-        cells, top, left = module._mosaic(tf.constant(image), down, right)
-        full = module._demosaic(cells, detail)
-        result = full[int(top) : int(top) + height, int(left) : int(left) + width].numpy()
-        inside = np.s_[edge : height - edge, edge : width - edge]
-        np.testing.assert_allclose(result[inside], image[inside], atol=1e-6)
-
-
-def test_a_mosaic_keeps_the_right_colours() -> None:
-    image = tf.broadcast_to(tf.constant([1.0, 2.0, 3.0]), [16, 16, 3])
-    cells, _, _ = module._mosaic(image, tf.constant(0.0), tf.constant(0.0))
-    np.testing.assert_array_equal(cells[3, 3], [1, 2, 2, 3])
-    y, x = np.mgrid[:16, :16]
-    places = tf.constant(np.stack([16 * y + x] * 3, -1), tf.float32)
-    for down, right in ((0.0, 0.0), (0.6, 0.0), (0.0, 0.6)):
-        cells, top, left = module._mosaic(places, tf.constant(down), tf.constant(right))
-        corner = 16 * (2 - int(top)) + 2 - int(left)  # of the third cell: margin is one cell
-        np.testing.assert_array_equal(cells[2, 2], corner + np.array([0, 1, 16, 17]))
-
-
 def test_jpeg_lands_on_8_bits_and_loses_more_at_lower_quality() -> None:
     image = smooth_picture()
     losses = []
