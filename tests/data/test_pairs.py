@@ -112,7 +112,7 @@ def test_pairs_that_cannot_be_meant(tmp_path: Path) -> None:
     folder, pattern = str(tmp_path), f"{tmp_path}/*.png"
     with pytest.raises(UserError, match="only folders or only patterns"):
         load({"noisy": folder, "clean": pattern})
-    with pytest.raises(UserError, match="expected the keys noisy and clean.*got noisy, cleen"):
+    with pytest.raises(UserError, match=r"expected the keys noisy and clean.*got noisy, cleen"):
         load({"noisy": folder, "cleen": folder})
     with pytest.raises(UserError, match=r"clean: .*none', which does not exist"):
         load({"noisy": folder, "clean": f"{folder}/none"})
