@@ -26,7 +26,7 @@ def identity(image: tf.Tensor) -> tf.Tensor:
 def test_repeats_are_compared_as_noisy_and_clean_are() -> None:
     expected = float(np.mean((NOISY.numpy() / 2 - OTHER.numpy()) ** 2))
     for kind in ("clean", "pairs", "repeats"):
-        term = data_term(halved, (NOISY, OTHER), Supervision(kind), SQUARES, 0.0)  # type: ignore[arg-type]
+        term = data_term(halved, (NOISY, OTHER), Supervision(kind), SQUARES, 0.0)
         assert float(term) == pytest.approx(expected, rel=1e-6)
 
 
