@@ -33,8 +33,9 @@ install: .venv/installed  ## make .venv with everything in requirements.lock
 train: install  ## train configs/quickstart.yaml into runs/quickstart (under 6 minutes)
 	$(BIN)/python -m kdae.train --config configs/quickstart.yaml
 
-weights: install  ## measure the halo and write the TFLite files of kdae/weights/*.keras
+weights: install  ## measure the halo and write the TFLite files of kdae/weights/*.keras and the report's figures
 	$(BIN)/python -m kdae.export.shipped
+	$(BIN)/python export/darktable/figures.py
 
 lint: install  ## ruff, mypy, who may import whom (import-linter), and whether the docs build
 	$(BIN)/ruff check .
@@ -60,12 +61,15 @@ web: web/public/models/models.json  ## export the shipped models and build the p
 serve-web: web  ## open the page in a browser
 	cd web && npm run --silent preview -- --open
 
-# Files are begun in the order of conftest.py, not of their number of tests.
-unit: install web  ## the tests: WORKERS (2) side by side, then one by one those marked `alone`
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not alone'
-	$(BIN)/pytest -m alone
+# Files are begun in the order of conftest.py, not of their number of tests. The page is built by
+# its tests.
+unit: install web/public/models/models.json  ## the tests: WORKERS (2) side by side
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-test: lint unit  ## lint, then run everything
+# Neither lint nor the export of the models keeps two cores busy.
+test: install  ## lint, then run everything
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint web/public/models/models.json
+	@$(MAKE) --no-print-directory unit
 
 # Outside `test`, as it needs root, and a network the first time.
 test-arm: install  ## run the TFLite files of MODEL (photo) on an emulated ARM, as root
@@ -106,6 +110,11 @@ test-serving: install $(SERVING)/installed  ## the model behind KServe: client, 
 # Outside `test`, which has a part of it: takes a quarter of an hour.
 test-workers: install  ## lose training workers in every way, and go on
 	$(BIN)/pytest tests/train/slow_distributed.py
+
+# Outside `test`, which has 120 of them.
+.PHONY: fuzz
+fuzz: install  ## denoise 2,000 damaged files of all kinds: no crash, nothing half-written
+	$(BIN)/pytest -s tests/denoise/slow_fuzz.py
 
 # Outside `test`, which has 4 and 12 megapixels.
 test-big: install web  ## the page with pictures of 12 and 50 megapixels: time, memory, frames

@@ -1,8 +1,11 @@
 """What every test run needs first, whichever folder it is of."""
 
+import fcntl
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,12 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 # Tests side by side (pytest-xdist): two workers with a thread each get more out of two cores
 # than two with two each, which wait for one another. Set before TensorFlow is imported; child
 # processes inherit it.
-if "PYTEST_XDIST_WORKER" in os.environ:
+SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+if SIDE_BY_SIDE:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+ALONE = "alone"
 
 # The files that take longest, the longest first. Workers begin with them, so that none has a
 # long file left when the others are done.
@@ -22,24 +28,66 @@ LONGEST = (
     "web/test_page.py",
     "tests/lecture/test_lecture.py",
     "tests/export/test_run.py",
-    "tests/export/test_tfjs.py",
     "tests/train/test_run.py",
     "tests/tune/test_run.py",
+    "tests/export/test_tfjs.py",
     "tests/denoise/test_command.py",
     "tests/test_wheel.py",
     "tests/benchmark/test_quality.py",
     "tests/export/test_tflite.py",
     "tests/export/test_savedmodel.py",
+    "tests/export/test_onnx.py",
+    "tests/export/test_darktable.py",
     "tests/client/test_client.py",
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts the tests of the files in `LONGEST` first, in a worker."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    """In a worker, puts the files in `LONGEST` first, and the tests marked `alone` last."""
+    if not SIDE_BY_SIDE:
         return
     places = {config.rootpath / name: place for place, name in enumerate(LONGEST)}
     gone = [str(path) for path in places if not path.is_file()]
     if gone:
         raise pytest.UsageError(f"conftest.py: LONGEST names what is no file: {gone}")
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        return bool(item.get_closest_marker(ALONE)), places.get(item.path, len(places))
+
+    items.sort(key=place)
+    for item in items:
+        if item.get_closest_marker(ALONE):
+            item.add_marker(pytest.mark.xdist_group(ALONE))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives a worker a whole file, or all tests marked `alone`, with `--dist loadgroup`."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Scheduling(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            group = f"@{ALONE}"
+            return group if nodeid.endswith(group) else nodeid.split("::", 1)[0]
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    """Runs a test marked `alone` while the other workers run none."""
+    if not SIDE_BY_SIDE:
+        return (yield)
+    mode = fcntl.LOCK_EX if item.get_closest_marker(ALONE) else fcntl.LOCK_SH
+    # Any two files can be locked: these are there, and need not be cleared away.
+    with open(__file__) as door, open(item.config.rootpath / "pyproject.toml") as room:
+        # Who waits for the room holds the door, so that nobody else slips in meanwhile.
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, mode)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            # Not only closed: a process that the test has left behind may hold a copy.
+            fcntl.flock(room, fcntl.LOCK_UN)

@@ -4,6 +4,7 @@ import difflib
 import sys
 import traceback
 from collections.abc import Callable, Collection, Sequence
+from numbers import Real
 from typing import NoReturn
 
 from kdae.quiet import quiet_libraries
@@ -57,6 +58,8 @@ def check_share(name: str, value: float) -> None:
     Raises:
         UserError: If the value is not from 0 to 1.
     """
+    if not isinstance(value, Real):
+        raise UserError(f"{name}: expected 0 to 1, got {value!r}")
     if not 0.0 <= value <= 1.0:
         raise UserError(f"{name}: expected 0 to 1, got {value:g}")
 

@@ -2,7 +2,7 @@
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,6 +15,17 @@ from kdae.engine.keras_model import KerasModel
 from kdae.model import ModelConfig, build_denoiser, describe, save_model
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
+
+
+SAVED_PIXELS = 2**16
+"""The number of pixels of the largest picture that the SavedModels of the tests decode."""
+
+
+class Saved(NamedTuple):
+    """A SavedModel: the folder of its versions, and version 1, loaded."""
+
+    folder: Path
+    model: Any
 
 
 @functools.cache
@@ -54,7 +65,7 @@ def tiny_tflite(path: Path, channels: int = 1) -> Path:
     from kdae.export.tflite.flatbuffer import add_card
 
     model = tiny_model(channels)
-    converted = convert(model, model, None, "float32")
+    (converted,) = convert(model, model, None, ["float32"])
     path.write_bytes(add_card(converted, tiny_card(channels)))
     return path
 

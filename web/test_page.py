@@ -75,16 +75,19 @@ def row(variant: str, size: int, loss: float, levels: float) -> dict[str, object
         "bytes": size,
         "psnr_change": -loss,
         "max_difference": levels / 255,
+        "failures": [],
     }
 
 
 def test_the_first_light_and_right_variant_is_taken() -> None:
-    float32 = row("float32", 4_000_000, 0.0, 0.0)
     half, bytes_ = row("float16", 1_999_999, 0.0, 0.2), row("uint8", 1_000_000, 0.05, 1.9)
-    assert choose("x", [float32, half, bytes_]) == "float16"
-    assert choose("x", [float32, half | {"bytes": 2_000_000}, bytes_]) == "uint8"
+    rows = iter([half, bytes_])
+    assert choose("x", rows) == "float16"
+    assert next(rows) == bytes_  # has not been measured
+    assert choose("x", [half | {"bytes": 2_000_000}, bytes_]) == "uint8"
     with pytest.raises(UserError, match=r"uint8 has 1,000,000 bytes, loses 0\.060 dB"):
         choose("x", [half | {"bytes": 2_000_000}, bytes_ | {"psnr_change": -0.06}])
+    assert choose("x", [half | {"failures": ["differs"]}, bytes_]) == "uint8"
     with pytest.raises(UserError, match="Node"):
         choose("x", [{"variant": "float16", "not_run": "Node.js is not installed"}])
 
@@ -124,9 +127,48 @@ SUITES = [
     "lab",
     "backends",
 ]
-BIG = pytest.param("big", marks=pytest.mark.alone)  # measures time and memory
 
 
-@pytest.mark.parametrize("suite", [*SUITES, BIG])
-def test_in_chromium(chromium: None, page: None, suite: str) -> None:
-    print(npm("run", "e2e", "--", suite, timeout=600))
+@pytest.fixture(scope="module")
+def faults(
+    chromium: None,
+    page: None,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, list[str]]:
+    """Runs the chosen suites of `e2e/` in one process; what failed, by suite."""
+    items = [item for item in request.session.items if item.path == request.path]
+    chosen = [suite for suite in SUITES if any(f"[{suite}]" in item.name for item in items)]
+    report = tmp_path_factory.mktemp("e2e") / "report.json"
+    options = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
+    command = ["node_modules/.bin/vitest", "run", "--config=e2e/vitest.config.ts", *options]
+    done = subprocess.run(
+        [*command, *(f"{suite}.test.ts" for suite in chosen)],
+        cwd=WEB,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=1500,
+    )
+    print(done.stdout)
+    if not report.is_file():
+        pytest.fail(f"vitest has ended without a report:\n{done.stdout[-8000:]}", pytrace=False)
+    found: dict[str, list[str]] = {}
+    for suite in json.loads(report.read_text())["testResults"]:
+        tests = [test for test in suite["assertionResults"] if test["status"] != "passed"]
+        told = ["\n".join([test["fullName"], *test["failureMessages"]]) for test in tests]
+        if suite["status"] != "passed":  # also where a file, or what precedes its tests, fails
+            told.append(suite["message"] or f"{suite['name']}: {suite['status']}")
+        found[Path(suite["name"]).name.removesuffix(".test.ts")] = told
+    return found
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_in_chromium(faults: dict[str, list[str]], suite: str) -> None:
+    if faults[suite]:
+        pytest.fail("\n\n".join(faults[suite]), pytrace=False)
+
+
+@pytest.mark.alone  # measures time and memory
+def test_big_pictures_in_chromium(chromium: None, page: None) -> None:
+    print(npm("run", "e2e", "--", "big", timeout=600))

@@ -30,6 +30,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     quality.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the report"
     )
+    real = verbs.add_parser(
+        "real", help="the same on what people have: cameras, grey, JPEG, film, no noise"
+    )
+    real.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that holds CC15 and Set12",
+    )
+    real.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the report"
+    )
     large = verbs.add_parser(
         "memory", help="measure memory and time for 1, 10 and 100 megapixels"
     )
@@ -113,8 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from kdae.benchmark.alone import measure_alone
 
         print(measure_alone(args.config, args.set, args.train, args.test, args.seeds))
-    elif args.verb == "quality":
-        _quality(args.data, args.out)
+    elif args.verb in ("quality", "real"):
+        _compare(args.verb, args.data, args.out)
     elif args.verb == "folder":
         print(measure_folder(args.model, args.data))
     elif args.verb == "memory":
@@ -143,15 +156,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _quality(data: Path, out: Path) -> None:
+def _compare(verb: str, data: Path, out: Path) -> None:
     for module in ("bm3d", "cv2", "skimage"):
         if importlib.util.find_spec(module) is None:
             raise UserError(f"the package {module} is missing; pip install 'kdae[bench]'")
     from kdae.benchmark.quality import measure_quality
+    from kdae.benchmark.real import measure_real, write_real
     from kdae.benchmark.report import write_report
 
-    command = f"python -m kdae.benchmark quality --data {data} --out {out}"
-    print(write_report(measure_quality(data), out, command))
+    command = f"python -m kdae.benchmark {verb} --data {data} --out {out}"
+    if verb == "real":
+        print(write_real(measure_real(data), out, command))
+    else:
+        print(write_report(measure_quality(data), out, command))
 
 
 if __name__ == "__main__":

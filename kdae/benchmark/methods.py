@@ -16,6 +16,8 @@ from skimage import restoration
 
 from kdae.images import from_float, to_float
 
+BILATERAL = 6.0  # standard deviations of noise, below which a difference counts as noise
+
 Method = Callable[[np.ndarray, float], np.ndarray]
 """A function (noisy, sigma) -> denoised.
 
@@ -54,6 +56,11 @@ def wavelets(noisy: np.ndarray, sigma: float) -> np.ndarray:
     return restoration.denoise_wavelet(
         noisy, sigma=sigma / 255, convert2ycbcr=noisy.ndim == 3, **options
     )
+
+
+def bilateral(noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """Applies OpenCV's bilateral filter."""
+    return cv2.bilateralFilter(noisy, d=7, sigmaColor=BILATERAL * sigma / 255, sigmaSpace=3)
 
 
 def block_matching(noisy: np.ndarray, sigma: float) -> np.ndarray:

@@ -8,14 +8,26 @@ result is that of the whole picture, and no request keeps the server from others
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from kdae.cards import DEFAULT_MODEL, load_card
 from kdae.client.client import SERVER, TIMEOUT, Client
 from kdae.errors import check_share, run_main
-from kdae.images import read_image, write_image
+from kdae.images import (
+    change,
+    from_float,
+    in_kind,
+    open_pages,
+    pictures_of,
+    read_image,
+    refuse,
+    to_float,
+    write_image,
+    write_pages,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,9 +70,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_share("--strength", args.strength)
     card = load_card(args.card) if args.card else None
     client = Client(args.server, args.model, card=card, exact=args.exact, timeout=args.timeout)
-    picture = read_image(args.picture)
-    clean = client.denoise(picture.pixels, args.strength)
-    write_image(args.out, dataclasses.replace(picture, pixels=clean))
+    source, out = Path(args.picture), Path(args.out)
+
+    def network(pixels: np.ndarray) -> np.ndarray:
+        if pixels.dtype == np.float32:  # a server takes PNG
+            return to_float(client.denoise(from_float(pixels, np.uint16), args.strength))
+        return client.denoise(pixels, args.strength)
+
+    pages = open_pages(source) if source.is_file() else None
+    if pages is not None and in_kind(pages, out):
+        write_pages(pages, out, (change(each, network) for each in pictures_of(pages)))
+    else:
+        picture = read_image(source)
+        refuse(out, picture)
+        write_image(out, change(picture, network))
     return 0
 
 

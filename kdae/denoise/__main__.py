@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kdae.cards import DEFAULT_MODEL, KERAS, LITERT
+from kdae.denoise.options import KEPT, add_output, output_of
 from kdae.errors import check_share, check_threads, run_main
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 _MORE = """\
 A folder is searched with its subfolders, whose structure the output folder keeps; files that
 are no pictures by their name, and the output folder itself if it lies inside, are passed over.
-Two pictures that would become the same file are an error before anything is done.
+Pictures of kinds that are not read are counted at the end. Two pictures that would become the
+same file keep both names (a.gif beside a.png becomes a.gif.png) or are an error before anything
+is done. What a written file will not keep is said in a line before it is written.
 
 The same command goes on where it was stopped (Ctrl-C, kill, power): a picture is in its place
 when it is whole, and what is done is left out. kdae-journal.jsonl in the output folder
@@ -36,13 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m kdae.denoise",
         description=__doc__,
-        epilog=_MORE,
+        epilog=f"{_MORE}\n\n{KEPT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", nargs="+", help="picture, folder of pictures, or pattern")
-    parser.add_argument(
-        "-o", "--out", required=True, help="folder; or a file, if the input is a single file"
-    )
+    parser.add_argument("-o", "--out", help="folder; or a file, if the input is a single file")
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
@@ -84,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--threads", type=int, metavar="N", help="of the model (one per processor)"
     )
+    add_output(parser)
     args = parser.parse_args(argv)
     luma, colour = (args.strength if own is None else own for own in (args.luma, args.colour))
     check_share("--strength", args.strength)
@@ -91,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_share("--colour", colour)
     check_share("--keep-detail", args.keep_detail)
     check_threads("--threads", args.threads)
+    output = output_of(args)
     # Not at the top: help comes at once, without NumPy.
     from kdae.denoise.run import run
 
@@ -104,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fast=args.fast,
         exact=args.exact,
         threads=args.threads,
+        **output,
     )
 
 

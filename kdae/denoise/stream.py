@@ -8,7 +8,6 @@ that it never waits. How many pictures are in memory at a time depends on their 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import threading
@@ -16,12 +15,29 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+import numpy as np
+
 from kdae.denoise.journal import Journal
+from kdae.denoise.output import Output, note
 from kdae.denoise.plan import Job
 from kdae.errors import UserError
-from kdae.images import Picture, pixel_count, read_image, write_image
+from kdae.images import (
+    Pages,
+    Picture,
+    change,
+    in_kind,
+    open_pages,
+    parts,
+    pictures_of,
+    pixel_count,
+    read_image,
+    refuse,
+    write_image,
+    write_pages,
+)
 
 if TYPE_CHECKING:
     from kdae.engine import Denoiser, Strength
@@ -45,9 +61,9 @@ class Result(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A picture read, or why not."""
+    """A picture read, or the pages of a file, read one by one; or why not."""
 
-    picture: Picture | None
+    picture: Picture | Pages | None
     reason: str
     seconds: float
 
@@ -57,19 +73,28 @@ def denoise_file(
     job: Job,
     strength: float | Strength = 1.0,
     progress: Callable[[float], object] | None = None,
+    output: Output = Output(),  # noqa: B008
+    notice: Callable[[str], object] | None = None,
 ) -> None:
-    """Reads, denoises and writes one picture, upright, with its depth, alpha and profile.
+    """Reads, denoises and writes one picture file: all pages, channels, and its metadata.
 
     Args:
         denoiser: see `kdae.load`.
         job: the file to read, and the one to write, whole or not at all; its folder is made.
         strength: 0 (nothing) to 1, or a `kdae.Strength`.
         progress: called with the share of the picture done since the last call.
+        output: how it is written.
+        notice: called with a line on what the written file will not keep, before it is.
 
     Raises:
         UserError: naming the file that cannot be read or written.
     """
-    _save(job, _denoised(denoiser, read_image(job.source), strength, progress))
+    picture = _open(job)
+    _tell(job, picture, output, notice)
+    if isinstance(picture, Picture):
+        _save(job, _denoised(denoiser, picture, strength, progress), output)
+    else:
+        _save_pages(denoiser, job, picture, strength, progress, output)
 
 
 def denoise_files(
@@ -81,6 +106,8 @@ def denoise_files(
     journal: Journal | None = None,
     progress: Callable[[float], object] | None = None,
     held: int = HELD,
+    output: Output = Output(),  # noqa: B008
+    notice: Callable[[str], object] | None = None,
 ) -> None:
     """Does what `denoise_file` does for each of many pictures, of which some may fail.
 
@@ -94,6 +121,8 @@ def denoise_files(
         journal: where each result is recorded, as soon as its picture is in its place.
         progress: called with the share of a picture done since the last call.
         held: pixels in memory, see `HELD`.
+        output: how pictures are written.
+        notice: called with a line on what a written file will not keep, before it is.
     """
     with _background() as readers, _background() as writers:
         reading: deque[tuple[Job, int, Future[_Read]]] = deque()
@@ -110,8 +139,18 @@ def denoise_files(
                     following = next(sizes, None)
                 if reading:
                     job, cost, future = reading.popleft()
-                    outcome = _run(denoiser, job, future.result(), strength, progress)
-                    writing.append((cost, writers.submit(_finish, job, outcome, journal)))
+                    outcome = future.result()
+                    _tell(job, outcome.picture, output, notice)
+                    if outcome.picture is None or isinstance(outcome.picture, Picture):
+                        outcome = _run(denoiser, job, outcome, strength, progress)
+                        written = writers.submit(_finish, job, outcome, journal, output)
+                    else:
+                        # Page by page, as all may not fit in memory: read and written here.
+                        written = Future()
+                        written.set_result(
+                            _paged(denoiser, job, outcome, strength, progress, journal, output)
+                        )
+                    writing.append((cost, written))
                     del future, outcome  # and with them the picture
                 while writing and (not reading or writing[0][1].done()):
                     cost, written = writing.popleft()
@@ -152,10 +191,32 @@ def _ahead(
         yield first, future.result()
 
 
+def _open(job: Job) -> Picture | Pages:
+    """Reads the picture, or what is read page by page, if the target can hold it."""
+    if job.source.is_file():
+        pages = open_pages(job.source)
+        if pages is not None and in_kind(pages, job.target):
+            return pages
+    picture = read_image(job.source)
+    refuse(job.target, picture)
+    return picture
+
+
+def _tell(
+    job: Job,
+    picture: Picture | Pages | None,
+    output: Output,
+    notice: Callable[[str], object] | None,
+) -> None:
+    if notice and picture is not None and (line := note(job, picture, output)):
+        notice(line)
+
+
 def _load(job: Job) -> _Read:
     start = time.perf_counter()
+    picture: Picture | Pages | None
     try:
-        picture, reason = read_image(job.source), ""
+        picture, reason = _open(job), ""
     except UserError as error:
         picture, reason = None, str(error)
     return _Read(picture, reason, time.perf_counter() - start)
@@ -170,7 +231,7 @@ def _run(
 ) -> _Read:
     """Replaces the picture by the denoised one."""
     start = time.perf_counter()
-    if read.picture is None:
+    if not isinstance(read.picture, Picture):
         if progress:
             progress(1.0)
         return read
@@ -181,15 +242,39 @@ def _run(
     return _Read(picture, "", read.seconds + time.perf_counter() - start)
 
 
-def _finish(job: Job, outcome: _Read, journal: Journal | None) -> Result:
+def _paged(
+    denoiser: Denoiser,
+    job: Job,
+    read: _Read,
+    strength: float | Strength,
+    progress: Callable[[float], object] | None,
+    journal: Journal | None,
+    output: Output,
+) -> Result:
+    """Denoises and writes the pages of a file, and records the result."""
+    start, reason = time.perf_counter(), ""
+    assert read.picture is not None and not isinstance(read.picture, Picture)
+    if journal:
+        journal.add(job, "writing")
+    try:
+        _save_pages(denoiser, job, read.picture, strength, progress, output)
+    except (UserError, MemoryError) as error:
+        reason = str(error) or f"{job.source}: not enough memory"
+    seconds = read.seconds + time.perf_counter() - start
+    if journal:
+        journal.add(job, "failed" if reason else "done", reason, seconds)
+    return Result(job, reason or None, seconds)
+
+
+def _finish(job: Job, outcome: _Read, journal: Journal | None, output: Output) -> Result:
     """Writes the picture, if there is one, and records the result."""
     start = time.perf_counter()
     reason = outcome.reason
-    if outcome.picture is not None:
+    if isinstance(outcome.picture, Picture):
         if journal:
             journal.add(job, "writing")
         try:
-            _save(job, outcome.picture)
+            _save(job, outcome.picture, output)
         except (UserError, MemoryError) as error:
             reason = str(error) or f"{job.source}: not enough memory"
     seconds = outcome.seconds + time.perf_counter() - start
@@ -204,21 +289,47 @@ def _denoised(
     strength: float | Strength,
     progress: Callable[[float], object] | None,
 ) -> Picture:
-    pixels = picture.pixels
-    area = pixels.shape[0] * pixels.shape[1]
-    # In place, where that is allowed: a second copy of a large picture is memory.
-    pixels = denoiser.denoise(
-        pixels,
-        strength,
-        out=pixels if pixels.flags.writeable else None,
-        progress=(lambda done: progress(done / area)) if progress else None,
-    )
-    return dataclasses.replace(picture, pixels=pixels)
+    height, width, _ = picture.pixels.shape
+    area = height * width * len(parts(picture))
+
+    def network(pixels: np.ndarray) -> np.ndarray:
+        # In place, where that is allowed: a second copy of a large picture is memory.
+        return denoiser.denoise(
+            pixels,
+            strength,
+            out=pixels if pixels.flags.writeable else None,
+            progress=(lambda done: progress(done / area)) if progress else None,
+        )
+
+    return change(picture, network)
 
 
-def _save(job: Job, picture: Picture) -> None:
+def _save(job: Job, picture: Picture, output: Output) -> None:
+    _make_folder(job.target.parent)
+    quality = {} if output.quality is None else {"quality": output.quality}
+    with output.backup(job):
+        write_image(job.target, output.of(picture), **quality)
+
+
+def _save_pages(
+    denoiser: Denoiser,
+    job: Job,
+    pages: Pages,
+    strength: float | Strength,
+    progress: Callable[[float], object] | None,
+    output: Output,
+) -> None:
+    _make_folder(job.target.parent)
+    share = (lambda done: progress(done / pages.count)) if progress else None
+    pictures = (_denoised(denoiser, each, strength, share) for each in pictures_of(pages))
+    with output.backup(job):
+        write_pages(
+            pages, job.target, pictures, strip=output.strip, strip_place=output.strip_place
+        )
+
+
+def _make_folder(folder: Path) -> None:
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{job.target.parent}: cannot make this folder ({error})") from error
-    write_image(job.target, picture)
+        raise UserError(f"{folder}: cannot make this folder ({error})") from error

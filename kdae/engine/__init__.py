@@ -6,10 +6,10 @@ from kdae.faces import lazy
 
 if TYPE_CHECKING:
     from kdae.engine.adjust import Strength
-    from kdae.engine.denoiser import Denoiser, halo_of
+    from kdae.engine.denoiser import Denoiser, halo_of, margin_of
     from kdae.engine.loading import load
 
-__all__ = ["Denoiser", "Strength", "halo_of", "load"]
+__all__ = ["Denoiser", "Strength", "halo_of", "load", "margin_of"]
 
 __getattr__ = lazy(
     __name__,
@@ -18,5 +18,6 @@ __getattr__ = lazy(
         "Strength": "kdae.engine.adjust",
         "halo_of": "kdae.engine.denoiser",
         "load": "kdae.engine.loading",
+        "margin_of": "kdae.engine.denoiser",
     },
 )

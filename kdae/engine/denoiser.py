@@ -1,7 +1,8 @@
 """Runs a denoiser on pictures of any size and kind, tile by tile.
 
 The network takes heights and widths that are multiples of its total stride, so a picture is
-continued by reflection at its right and lower edge. It is cut into tiles; each is run with
+continued by reflection at its right and lower edge; for a network that was trained on mirrored
+borders on all four sides, by the margin of its card. It is cut into tiles; each is run with
 context around it, the halo. With the halo of the card no value moves by more than a quarter of
 a level of 255 against the whole picture (see `kdae.export.halo`); with the exact one, which
 spans all that the network sees, none moves at all. Memory depends on the tile alone.
@@ -49,12 +50,12 @@ class Denoiser:
     Args:
         network: See `Network`.
         card: The model card; `channels`, `size_multiple`, `halo` and, if it has them,
-            `exact_halo` and `levels` are used.
+            `exact_halo`, `margin` and `levels` are used.
         exact: Whether tiles get all the context that the network sees, `exact_halo`.
 
     Raises:
-        ValueError: If the halo is not a multiple of the card's `size_multiple`, or its
-            `channels` are not those of the network.
+        ValueError: If the halo or the margin is not a multiple of the card's `size_multiple`,
+            or its `channels` are not those of the network.
     """
 
     def __init__(
@@ -64,18 +65,19 @@ class Denoiser:
         self.card = card
         self.channels = int(card["channels"])
         self.multiple = int(card["size_multiple"])
-        halo = halo_of(card, exact)
-        if halo % self.multiple:
-            raise ValueError(
-                f"card: halo {halo} is not a multiple of size_multiple {self.multiple}"
-            )
+        halo, self.margin = halo_of(card, exact), margin_of(card)
+        for name, pixels in (("halo", halo), ("margin", self.margin)):
+            if pixels % self.multiple:
+                raise ValueError(
+                    f"card: {name} {pixels} is not a multiple of size_multiple {self.multiple}"
+                )
         if network.channels != self.channels:
             raise ValueError(
                 f"card: channels {self.channels}, but the model takes {network.channels}"
             )
         self.levels = Levels(*card["levels"]) if "levels" in card else None
-        # At least one multiple: the last tile needs that much to be continued from.
-        self.halo = max(halo, self.multiple)
+        # At least that much: the last tile is continued from its own pixels.
+        self.halo = max(halo, self.margin + self.multiple)
 
     def denoise(
         self,
@@ -85,12 +87,14 @@ class Denoiser:
         tile: int | None = None,
         out: np.ndarray | None = None,
         progress: Callable[[int], object] | None = None,
+        channels: str | None = None,
     ) -> np.ndarray:
         """Denoises one picture.
 
         A grey model treats the three channels of a colour picture one by one; a colour
-        model is shown a grey picture three times, and its output averaged. Alpha stays as
-        it is.
+        model is shown a grey picture three times, and its output averaged. A colour picture
+        whose channels are equal everywhere is a grey one, and they come out equal. Alpha
+        stays as it is.
 
         Args:
             image: [H, W], [H, W, 1], [H, W, 2] (grey, alpha), [H, W, 3] or [H, W, 4] (RGB,
@@ -104,7 +108,10 @@ class Denoiser:
                 the picture and the free memory.
             out: where to put the result, of the image's shape and dtype; it may be `image`
                 itself. By default a new array.
-            progress: called after each tile with its number of pixels; they add up to H * W.
+            progress: called after each tile with its number of pixels; they add up to H * W
+                for each picture that the network is shown.
+            channels: "independent" takes [H, W, C] of any C, each channel as a grey picture of
+                its own: near infrared, fluorescence. None: see `image`.
 
         Returns:
             An array of the image's shape and dtype; floats are clipped to [0, 1] unless the
@@ -113,6 +120,8 @@ class Denoiser:
         Raises:
             ValueError: naming the argument, what was expected and what came.
         """
+        if channels is not None:
+            return self._independent(image, strength, tile, out, progress, channels)
         _check_image(image)
         amount = Strength.of(strength)
         if out is None:
@@ -123,6 +132,9 @@ class Denoiser:
                 f"got {list(out.shape)} {out.dtype}"
             )
         source, target = _colour(image), _colour(out)
+        grey = source.shape[-1] == 3 and _channels_are_equal(source)
+        if grey:
+            colours, source, target = target, source[..., :1], target[..., :1]
         if self.levels:
             _check_finite(source)
             store = functools.partial(self.levels.from_float, dtype=image.dtype)
@@ -141,8 +153,32 @@ class Denoiser:
                 lambda pixels: from_float(pixels, dtype),
                 progress,
             )
+        if grey:
+            colours[..., 1:] = target
         if image.ndim == 3 and image.shape[-1] in (2, 4):
             out[..., -1] = image[..., -1]
+        return out
+
+    def _independent(
+        self,
+        image: np.ndarray,
+        strength: float | Strength,
+        tile: int | None,
+        out: np.ndarray | None,
+        progress: Callable[[int], object] | None,
+        channels: str,
+    ) -> np.ndarray:
+        if channels != "independent":
+            raise ValueError(f"channels: expected 'independent' or None, got {channels!r}")
+        if not isinstance(image, np.ndarray) or image.ndim != 3:
+            shape = list(getattr(image, "shape", []))
+            raise ValueError(f"image: expected [H, W, C] of independent channels, got {shape}")
+        out = np.empty_like(image) if out is None else out
+        for each in range(image.shape[-1]):
+            part = slice(each, each + 1)
+            self.denoise(
+                image[..., part], strength, tile=tile, out=out[..., part], progress=progress
+            )
         return out
 
     def denoise_float(self, image: np.ndarray, *, tile: int | None = None) -> np.ndarray:
@@ -177,26 +213,37 @@ class Denoiser:
     ) -> None:
         """Fills `target` [H, W, C] from `source`, which may be the same memory."""
         height, width, _ = source.shape
+        margin = self.margin
         # What `mix` looks at beyond a tile must be as good as the tile itself.
         reach = REACH if strength.keep_detail > 0 else 0
         halo = self.halo + -(-reach // self.multiple) * self.multiple
-        rows, columns = self._grid(height, width, tile, halo)
+        # Places are those of the picture with its margins.
+        rows, columns = self._grid(height + 2 * margin, width + 2 * margin, tile, halo)
+        beside = (margin, columns[-1].high - width - margin)
         kept = source[:0]
         for row in rows:
             # The rows above this band may have been overwritten: they were kept.
-            band = np.concatenate([kept, source[row.start : row.high]])
-            below = max(row.stop - halo, 0)
-            kept = band[below - row.low : row.stop - row.low].copy()
-            missing = (row.high - row.low - len(band), columns[-1].high - width)
-            band = np.pad(band, [(0, missing[0]), (0, missing[1]), (0, 0)], "reflect")
+            fresh = source[max(row.start - margin, 0) : row.high - margin]
+            above = 0 if len(kept) else margin
+            band = np.concatenate([kept, fresh])
+            below = row.high - row.low - above - len(band)
+            band = np.pad(band, [(above, below), (0, 0), (0, 0)], "reflect")
+            kept = band[max(row.stop - halo, 0) - row.low : row.stop - row.low].copy()
+            band = np.pad(band, [(0, 0), beside, (0, 0)], "reflect")
+            down = _inside(row, margin, height)
             for column in columns:
                 noisy = load(band[:, column.low : column.high])
+                right = _inside(column, margin, width)
                 inner = (
-                    slice(row.start - row.low, min(row.stop, height) - row.low),
-                    slice(column.start - column.low, min(column.stop, width) - column.low),
+                    slice(down.start - row.low, down.stop - row.low),
+                    slice(right.start - column.low, right.stop - column.low),
                 )
                 clean = mix(noisy, self._apply(noisy), strength)[inner]
-                target[row.start : row.stop, column.start : column.stop] = store(clean)
+                place = (
+                    slice(down.start - margin, down.stop - margin),
+                    slice(right.start - margin, right.stop - margin),
+                )
+                target[place] = store(clean)
                 if progress:
                     progress(clean.shape[0] * clean.shape[1])
 
@@ -236,11 +283,27 @@ def halo_of(card: Mapping[str, Any], exact: bool = False) -> int:
     return int(card.get("exact_halo", card["halo"]) if exact else card["halo"])
 
 
+def margin_of(card: Mapping[str, Any]) -> int:
+    """Returns how far a picture is continued on each side, in pixels; 0 in most cards."""
+    return int(card.get("margin", 0))
+
+
+def _inside(span: Span, margin: int, length: int) -> slice:
+    """The part of a tile that is not in a margin."""
+    return slice(max(span.start, margin), min(span.stop, margin + length))
+
+
 def _colour(image: np.ndarray) -> np.ndarray:
     """A view [H, W, 1 or 3] without alpha."""
     if image.ndim == 2:
         return image[..., None]
     return image[..., : image.shape[-1] - 1 + image.shape[-1] % 2]
+
+
+def _channels_are_equal(image: np.ndarray) -> bool:
+    """Whether red, green and blue of [H, W, 3] are equal, told without a copy of all."""
+    bands = (image[row : row + 64] for row in range(0, len(image), 64))
+    return all((band[..., 1:] == band[..., :1]).all() for band in bands)
 
 
 def _check_image(image: np.ndarray) -> None:

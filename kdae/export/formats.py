@@ -22,7 +22,7 @@ from kdae.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-FORMATS = ("savedmodel", "tflite", "tfjs")
+FORMATS = ("savedmodel", "tflite", "tfjs", "onnx")
 
 MAX_PIXELS = 2**25
 """The number of pixels of the largest picture that a server decodes, by default."""
@@ -35,7 +35,7 @@ THREADS = (1, 2)
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportRequest:
     """The arguments of an exporter.
 
     Attributes:
@@ -85,6 +85,7 @@ class Artifact:
         bounds: By how much it may differ from Keras.
         multiple: Heights and widths must be multiples of this number.
         side: The height and width of an artifact of fixed size, else None.
+        margin: What it continues a picture by on each side itself, in pixels.
         clipped: Whether the output is clipped to [0, 1].
         signature: The signature to run, if `path` has several.
     """
@@ -94,6 +95,7 @@ class Artifact:
     bounds: Bounds
     multiple: int = 1
     side: int | None = None
+    margin: int = 0
     clipped: bool = True
     signature: str = ""
 
@@ -122,8 +124,8 @@ class Exporter(Protocol):
 
     REQUIRES: Mapping[str, str]
 
-    def export(self, job: Job) -> list[Artifact]:
-        """Writes the artifacts of a model into `job.folder`."""
+    def export(self, request: ExportRequest) -> list[Artifact]:
+        """Writes the artifacts of a model into `request.folder`."""
 
     def run(
         self, artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]

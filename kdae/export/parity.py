@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kdae.export.formats import Artifact, Exporter, Job, NotRun, Run
+from kdae.export.formats import Artifact, Exporter, ExportRequest, NotRun, Run
 from kdae.export.graph import reflected
 from kdae.export.photographs import SIGMA, Photograph
 from kdae.metrics import psnr
@@ -27,13 +27,16 @@ CUTS = ((201, 135), (7, 5))  # height and width
 
 
 def measure(
-    exporter: Exporter, job: Job, artifacts: Sequence[Artifact], pictures: Sequence[Photograph]
+    exporter: Exporter,
+    request: ExportRequest,
+    artifacts: Sequence[Artifact],
+    pictures: Sequence[Photograph],
 ) -> list[dict[str, Any]]:
     """Runs the artifacts of one format and compares them with Keras.
 
     Args:
         exporter: The exporter that wrote them.
-        job: The model that they were made from.
+        request: The model that they were made from.
         artifacts: The artifacts to measure.
         pictures: Noisy and clean photographs, from `examples`.
 
@@ -47,12 +50,12 @@ def measure(
     noisy = [example.noisy for example in pictures]
     noisy += [noisy[0][:height, :width] for height, width in CUTS]
     inputs = [[continued(image, artifact) for image in noisy] for artifact in artifacts]
-    rows = [_row(artifact, job) for artifact in artifacts]
+    rows = [_row(artifact, request) for artifact in artifacts]
     try:
         runs = exporter.run(artifacts, inputs)
     except NotRun as reason:
         return [row | {"not_run": str(reason), "failures": []} for row in rows]
-    reference = Reference(job.model, int(job.card["size_multiple"]))
+    reference = Reference(request.model, int(request.card["size_multiple"]))
     clean = [example.clean for example in pictures]
     return [
         row | _compare(artifact, images, run, clean, reference)
@@ -70,15 +73,21 @@ class Reference:
 
     def __init__(self, model: keras.Model, multiple: int) -> None:
         self.model, self.multiple = model, multiple
-        self.known: dict[tuple[tuple[int, ...], bytes], np.ndarray] = {}
+        self.known: dict[tuple[tuple[int, ...], int, bytes], np.ndarray] = {}
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Returns the result of the model for [H, W, C] of any size, not clipped."""
-        key = image.shape, image.tobytes()
+    def __call__(self, image: np.ndarray, margin: int = 0) -> np.ndarray:
+        """Returns the result of the model for [H, W, C] of any size, not clipped.
+
+        Args:
+            image: The picture.
+            margin: What it is continued by on each side, in pixels.
+        """
+        key = image.shape, margin, image.tobytes()
         if key not in self.known:
-            padded = _to_multiple(image, self.multiple)
+            padded = _to_multiple(image, self.multiple, margin)
             result = self.model(padded[np.newaxis], training=False).numpy()[0]
-            self.known[key] = result[: image.shape[0], : image.shape[1]]
+            inner = (slice(margin, margin + length) for length in image.shape[:2])
+            self.known[key] = result[tuple(inner)]
         return self.known[key]
 
 
@@ -123,28 +132,29 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def report(
-    job: Job, pictures: Sequence[Photograph], rows: list[dict[str, Any]]
+    request: ExportRequest, pictures: Sequence[Photograph], rows: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Returns the content of `export-report.json`; see `measure` for the arguments."""
     return {
-        "model": job.name,
+        "model": request.name,
         "photographs": [example.name for example in pictures],
         "sizes": ["256x256", *(f"{width}x{height}" for height, width in CUTS)],
         "noise": f"gaussian sigma {SIGMA}, clipped, 8 bits",
         "machine": {"processor": platform.machine(), "system": platform.system()},
-        "versions": job.card["versions"],
+        "versions": request.card["versions"],
         "artifacts": rows,
     }
 
 
-def _to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
-    rows, columns = (reflected(tf.constant(n), multiple).numpy() for n in image.shape[:2])
+def _to_multiple(image: np.ndarray, multiple: int, margin: int = 0) -> np.ndarray:
+    lengths = map(tf.constant, image.shape[:2])
+    rows, columns = (reflected(length, multiple, margin).numpy() for length in lengths)
     return image[rows][:, columns]
 
 
-def _row(artifact: Artifact, job: Job) -> dict[str, Any]:
+def _row(artifact: Artifact, request: ExportRequest) -> dict[str, Any]:
     return {
-        "file": artifact.path.relative_to(job.folder.parent).as_posix(),
+        "file": artifact.path.relative_to(request.folder.parent).as_posix(),
         "variant": artifact.variant,
         "bytes": _size(artifact.path),
         "bounds": {
@@ -161,7 +171,7 @@ def _compare(
     clean: Sequence[np.ndarray],
     reference: Reference,
 ) -> dict[str, Any]:
-    expected = [reference(image) for image in images]
+    expected = [reference(image, artifact.margin) for image in images]
     if artifact.clipped:
         expected = [np.clip(image, 0.0, 1.0) for image in expected]
     pairs = list(zip(run.outputs, expected, strict=True))

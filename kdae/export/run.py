@@ -14,7 +14,7 @@ import keras
 from kdae.cards import CARD, write_card
 from kdae.errors import UserError
 from kdae.export import parity
-from kdae.export.formats import MAX_PIXELS, Job, find_exporter
+from kdae.export.formats import MAX_PIXELS, ExportRequest, find_exporter
 from kdae.export.photographs import examples
 
 
@@ -59,8 +59,8 @@ def export_model(
             for format_name, exporter in exporters.items():
                 target = whole / format_name
                 target.mkdir(parents=True)
-                job = Job(name, model, card, target, max_pixels)
-                rows += parity.measure(exporter, job, exporter.export(job), pictures)
+                request = ExportRequest(name, model, card, target, max_pixels)
+                rows += parity.measure(exporter, request, exporter.export(request), pictures)
             print(parity.format_table(rows), flush=True)
             missed = [
                 f"{row['file']} ({row['variant']}) {failure}"
@@ -69,7 +69,7 @@ def export_model(
             ]
             if missed:
                 raise UserError(f"{name}: nothing was exported: {'; '.join(missed)}")
-            result = parity.report(job, pictures, rows)
+            result = parity.report(request, pictures, rows)
             write_card(dict(card), whole / CARD)
             text = json.dumps(result, indent=2) + "\n"
             (whole / parity.REPORT).write_text(text, encoding="utf-8")

@@ -39,7 +39,7 @@ def write_files(name: str, source: Path, folder: Path) -> str:
     """
     from kdae.engine.litert import LiteRT
     from kdae.export import halo, parity
-    from kdae.export.formats import MAX_PIXELS, Artifact, Job, find_exporter
+    from kdae.export.formats import MAX_PIXELS, Artifact, ExportRequest, find_exporter
     from kdae.export.photographs import calibration_pictures, examples
     from kdae.export.tflite import exporter
     from kdae.export.tflite.flatbuffer import add_card
@@ -47,12 +47,10 @@ def write_files(name: str, source: Path, folder: Path) -> str:
 
     model, card = load_model(source / f"{name}.keras")
     geometry = totals(model)
-    converted = {
-        variant: exporter.convert(
-            model, lambda image: model(image, training=False), None, variant
-        )
-        for variant in VARIANTS
-    }
+    files = exporter.convert(
+        model, lambda image: model(image, training=False), None, list(VARIANTS)
+    )
+    converted = dict(zip(VARIANTS, files, strict=True))
     with tempfile.TemporaryDirectory(prefix="kdae-") as place:
         paths = {
             variant: Path(place) / tflite_name(name, VARIANTS[variant]) for variant in VARIANTS
@@ -65,7 +63,7 @@ def write_files(name: str, source: Path, folder: Path) -> str:
         card = halo.with_halo(card, smallest, geometry.halo)
         for variant, path in paths.items():
             path.write_bytes(add_card(converted[variant], card))
-        job = Job(name, model, card, Path(place), MAX_PIXELS)
+        request = ExportRequest(name, model, card, Path(place), MAX_PIXELS)
         artifacts = [
             Artifact(
                 variant, path, exporter.BOUNDS[variant], geometry.size_multiple, clipped=False
@@ -73,7 +71,7 @@ def write_files(name: str, source: Path, folder: Path) -> str:
             for variant, path in paths.items()
         ]
         rows = parity.measure(
-            find_exporter("tflite"), job, artifacts, examples(int(card["channels"]))
+            find_exporter("tflite"), request, artifacts, examples(int(card["channels"]))
         )
         missed = [f"{row['file']} {failure}" for row in rows for failure in row["failures"]]
         if missed:

@@ -1,5 +1,7 @@
 """Picture files, pixels in memory, and how a picture is cut into tiles."""
 
+from kdae.images.change import change, parts
+from kdae.images.extras import KNOWN as OTHER_SUFFIXES
 from kdae.images.files import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
@@ -7,28 +9,43 @@ from kdae.images.files import (
     decode,
     encode,
     list_images,
+    losses,
     pixel_count,
     read_image,
+    refuse,
     write_image,
 )
+from kdae.images.metadata import Metadata
+from kdae.images.pages import Pages, in_kind, open_pages, pictures_of, write_pages
 from kdae.images.pixels import Picture, from_float, to_channels, to_float
 from kdae.images.tiles import Span, grid, spans
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "OTHER_SUFFIXES",
     "WRITE_SUFFIXES",
+    "Metadata",
+    "Pages",
     "Picture",
     "Span",
+    "change",
     "decode",
     "encode",
     "from_float",
     "grid",
+    "in_kind",
     "list_images",
+    "losses",
+    "open_pages",
+    "parts",
+    "pictures_of",
     "pixel_count",
     "read_image",
+    "refuse",
     "spans",
     "to_channels",
     "to_float",
     "write_image",
+    "write_pages",
 ]

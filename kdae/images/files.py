@@ -1,40 +1,56 @@
 """Reads and writes picture files.
 
 Pillow reads 8-bit pictures (`kdae.images.pillow`). It cuts 16-bit colour down to 8 bits, so
-16-bit PNG goes through TensorFlow and 16-bit TIFF through tifffile (`kdae.images.deep`).
+16-bit PNG goes through imagecodecs (`kdae.images.png`) and TIFF through tifffile
+(`kdae.images.tiff`).
 """
 
+import dataclasses
 import glob
 import io
 import os
-from collections.abc import Iterable
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from PIL import Image
 
-from kdae.errors import UserError
+from kdae.errors import UserError, first_line
 from kdae.files import replace_file
-from kdae.images import deep, pillow
-from kdae.images.pixels import Picture
+from kdae.images import extras, pillow, png, tiff, tiff_pages
+from kdae.images.pixels import Picture, turned
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-WRITE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+    *(".avif", ".ppm", ".pgm", ".jp2", ".qoi"),
+    *extras.SUFFIXES,
+)
+WRITE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".avif"),
+    *(each for each in extras.HEIF if each in extras.SUFFIXES),
+)
 MAX_PIXELS = 400_000_000
+JPEG_SIDE = 65_535
+WEBP_SIDE = 16_383
 
 # Pillow warns above this many pixels and refuses from twice as many, by default at 89 and
 # 179 megapixels: less than some cameras and most scanners give.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
-_ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
+ALPHA_SUFFIXES = (".png", ".webp", ".tif", ".tiff", ".avif", *extras.HEIF)
+_SIDES = {".jpg": JPEG_SIDE, ".jpeg": JPEG_SIDE, ".webp": WEBP_SIDE}
+_TIFF = (".tif", ".tiff")
 
 
 def read_image(path: str | os.PathLike[str]) -> Picture:
-    """Reads a PNG, JPEG, BMP, GIF, WebP or TIFF file of 8 or 16 bits.
+    """Reads a picture file of 8 or 16 bits: grey or RGB, with or without alpha.
 
     The EXIF orientation is applied, palettes are expanded, CMYK becomes RGB (its profile
-    is dropped), one bit becomes grey 0 and 255; of an animation the first frame is read.
+    is dropped), one bit becomes grey 0 and 255; of several pages or frames the first that is
+    no thumbnail or mask is read. `kdae.images.open_pages` reads what is more than that.
 
     Args:
       path: the file; its content, not its suffix, decides how it is read.
@@ -44,16 +60,39 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
         unsupported kind, or larger than `MAX_PIXELS`.
     """
     path = Path(path)
-    try:
+    with naming(path):
         if path.stat().st_size == 0:
             raise UserError("the file is empty (0 bytes)")
         with path.open("rb") as file:
             head = file.read(26)
             file.seek(0)
-            if deep.is_tiff16(file, head):
-                samples, orientation, profile = deep.read_tiff(file, MAX_PIXELS)
+            if extras.is_raw(path, head):
+                picture, orientation = extras.develop(file), 1
+            elif tiff.is_tiff(head):
+                picture, orientation = tiff.read(file, MAX_PIXELS)
+                _refuse_special(picture)
             else:
-                samples, orientation, profile = pillow.read(file, head, MAX_PIXELS)
+                extras.prepare(head)
+                picture, orientation = pillow.read(file, head, MAX_PIXELS)
+    return _upright(picture, orientation)
+
+
+def _refuse_special(picture: Picture) -> None:
+    channels = picture.pixels.shape[-1]
+    if picture.pixels.dtype not in (np.uint8, np.uint16):
+        kind = f"values of type {picture.pixels.dtype}"
+    elif channels not in (1, 3) or (picture.independent and channels > 1):
+        kind = f"{channels} channels that are not grey or RGB"
+    else:
+        return
+    raise UserError(f"a TIFF with {kind} is not supported here, only by kdae denoise")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turns whatever the reading of a file raises into a UserError that names the file."""
+    try:
+        yield
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except FileNotFoundError:
@@ -67,40 +106,39 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(f"{path}: more than {MAX_PIXELS / 1e6:.0f} megapixels") from None
     except Image.UnidentifiedImageError:
-        raise UserError(f"{path}: not a picture, or broken from its start") from None
+        raise UserError(f"{path}: {extras.unknown(path)}") from None
     except Exception as error:
         # On a broken file the decoders raise whatever they stumble over: OSError,
         # SyntaxError, struct.error, zlib.error, KeyError, ...
-        raise UserError(f"{path}: cannot be read, broken or cut short ({error})") from error
-    upright = _upright(samples, orientation)
-    colours = 3 if upright.shape[-1] >= 3 else 1
-    return Picture(
-        pixels=np.ascontiguousarray(upright[..., :colours]),
-        alpha=np.ascontiguousarray(upright[..., -1]) if upright.shape[-1] > colours else None,
-        icc_profile=profile,
-    )
+        raise UserError(
+            f"{path}: cannot be read, broken or cut short ({first_line(error)})"
+        ) from error
 
 
 def pixel_count(path: str | os.PathLike[str]) -> int | None:
     """Reads width times height from a file's head; None where no such thing is found."""
-    for count in (pillow.pixel_count, deep.pixel_count):
+    for count in (pillow.pixel_count, tiff.pixel_count):
         try:
-            return count(path)
+            return count(Path(path))
         except Exception:  # of any kind; `read_image` will give the reason
             continue
     return None
 
 
-def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
+def write_image(
+    path: str | os.PathLike[str], picture: Picture, quality: int | None = None
+) -> None:
     """Writes a picture in the format of the file's suffix, completely or not at all.
 
-    PNG and TIFF keep 16 bits, the others get 8. PNG, TIFF and WebP keep alpha. All but
-    JPEG (quality 95, colour at full resolution) are lossless. The colour profile goes with
-    the picture, except into BMP.
+    PNG and TIFF keep 16 bits, the others get 8. PNG, TIFF, WebP, AVIF and HEIC keep alpha.
+    JPEG (quality 95, colour at full resolution), AVIF and HEIC lose something, the others
+    nothing. The colour profile goes with the picture, except into BMP, and so does what else
+    the format can hold of the metadata.
 
     Args:
       path: where to; an existing file is replaced, in one step, once all is written.
       picture: what to write.
+      quality: 1 to 100, of JPEG, AVIF, HEIC, and WebP, which is then no longer lossless.
 
     Raises:
       UserError: if the suffix is not in `WRITE_SUFFIXES`, the format cannot hold the
@@ -108,6 +146,19 @@ def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    refuse(path, picture)
+
+    def write(temporary: Path) -> None:
+        with temporary.open("x+b") as file:
+            _write(file, suffix, picture, quality)
+
+    replace_picture(path, write)
+
+
+def refuse(path: Path, picture: Picture) -> None:
+    """Raises UserError if a file of this name cannot hold the picture."""
+    suffix = path.suffix.lower()
+    height, width, channels = picture.pixels.shape
     if suffix == ".gif":
         raise UserError(f"{path}: GIF holds only 256 colours, write .png instead")
     if suffix not in WRITE_SUFFIXES:
@@ -115,19 +166,46 @@ def write_image(path: str | os.PathLike[str], picture: Picture) -> None:
             f"{path}: cannot write a file ending in {suffix or 'nothing'!r}, "
             f"expected one of {' '.join(WRITE_SUFFIXES)}"
         )
-    if picture.alpha is not None and suffix not in _ALPHA_SUFFIXES:
+    if picture.alpha is not None and suffix not in ALPHA_SUFFIXES:
         raise UserError(
             f"{path}: the picture has transparency, which {suffix} cannot hold; "
             f"write .png, .tif or .webp"
         )
+    if channels not in (1, 3):
+        raise UserError(f"{path}: {channels} channels, of which {suffix} can hold 1 or 3")
+    most = _SIDES.get(suffix)
+    if most is not None and max(height, width) > most:
+        raise UserError(
+            f"{path}: {width}x{height}, but {suffix} holds at most {most} pixels along a side; "
+            "write .png or .tif"
+        )
 
-    def write(temporary: Path) -> None:
-        with temporary.open("xb") as file:
-            _write(file, suffix, picture)
 
+def losses(path: Path, picture: Picture) -> list[str]:
+    """Says what of a picture a file of this name will not keep, though it can be written."""
+    suffix = path.suffix.lower()
+    found = list(picture.notes)
+    if picture.pixels.dtype == np.uint16 and suffix not in (*_TIFF, ".png"):
+        found.append(f"its 16 bits become 8 in {suffix}")
+    lost = picture.metadata.lost_in(suffix)
+    if picture.icc_profile is not None and suffix == ".bmp":
+        lost.append("the colour profile")
+    if lost:
+        found.append(f"{', '.join(lost)}: {suffix} does not hold this")
+    return found
+
+
+def replace_picture(path: Path, write: Callable[[Path], object]) -> None:
+    """Replaces a picture file whole or not at all; see `kdae.files.replace_file`.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
     try:
         replace_file(path, write)
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, MemoryError, RuntimeError, struct.error) as error:
+        if isinstance(error, UserError):
+            raise
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be written ({reason})") from error
 
@@ -163,31 +241,36 @@ def list_images(path: str | os.PathLike[str]) -> list[Path]:
     return sorted(names)
 
 
-def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
-    """Applies an EXIF orientation to [H, W, C]; an unknown one leaves it as it is."""
-    if orientation in (5, 6, 7, 8):
-        samples = samples.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        samples = samples[::-1]
-    if orientation in (2, 3, 6, 7):
-        samples = samples[:, ::-1]
-    return samples
+def _upright(picture: Picture, orientation: int) -> Picture:
+    """Applies an EXIF orientation; an unknown one leaves the picture as it is."""
+    colours, alpha = picture.pixels, picture.alpha
+    metadata = picture.metadata
+    if orientation in range(2, 9):
+        colours = turned(colours, orientation)
+        alpha = None if alpha is None else turned(alpha, orientation)
+        metadata = metadata.upright()
+    return dataclasses.replace(
+        picture,
+        pixels=np.ascontiguousarray(colours),
+        alpha=None if alpha is None else np.ascontiguousarray(alpha),
+        metadata=metadata,
+    )
 
 
-def _write(file: IO[bytes], suffix: str, picture: Picture) -> None:
+def _write(file: IO[bytes], suffix: str, picture: Picture, quality: int | None) -> None:
     """Encodes the picture into an open file, in the format of the suffix."""
-    samples, alpha = picture.pixels, picture.alpha
-    tiff = suffix in (".tif", ".tiff")
-    if samples.dtype == np.uint16 and not tiff and suffix != ".png":
-        samples, alpha = _eight_bit(samples), None if alpha is None else _eight_bit(alpha)
-    if alpha is not None:
-        samples = np.concatenate([samples, alpha[..., None]], axis=-1)
-    if tiff:
-        deep.write_tiff(file, samples, alpha is not None, picture.icc_profile)
-    elif samples.dtype == np.uint16:
-        file.write(deep.encode_png(samples, picture.icc_profile))
+    if picture.pixels.dtype == np.uint16 and suffix not in (*_TIFF, ".png"):
+        alpha = picture.alpha
+        picture = dataclasses.replace(
+            picture,
+            pixels=_eight_bit(picture.pixels),
+            alpha=None if alpha is None else _eight_bit(alpha),
+        )
+    if suffix in _TIFF:
+        tiff_pages.write(file, picture)
     else:
-        pillow.write(file, suffix, samples, picture.icc_profile)
+        extras.prepare_suffix(suffix)
+        pillow.write(file, suffix, picture, quality)
 
 
 def _eight_bit(values: np.ndarray) -> np.ndarray:
@@ -198,9 +281,9 @@ def _eight_bit(values: np.ndarray) -> np.ndarray:
 def encode(pixels: np.ndarray) -> bytes:
     """Encodes [H, W, 1 or 3] uint8 or uint16 as a PNG file."""
     if pixels.dtype == np.uint16:
-        return deep.encode_png(pixels, None)
+        return png.encode16(pixels)
     file = io.BytesIO()
-    pillow.write(file, ".png", np.ascontiguousarray(pixels), None)
+    pillow.write(file, ".png", Picture(pixels))
     return file.getvalue()
 
 
@@ -211,6 +294,9 @@ def decode(file: bytes) -> np.ndarray:
         UserError: it is none, or broken.
     """
     try:
-        return pillow.read(io.BytesIO(file), file[:26], MAX_PIXELS)[0]
+        picture, _ = pillow.read(io.BytesIO(file), file[:26], MAX_PIXELS)
     except Exception as error:  # decoders raise whatever they stumble over
         raise UserError(f"not a PNG file, or a broken one ({error})") from error
+    if picture.alpha is None:
+        return picture.pixels
+    return np.concatenate([picture.pixels, picture.alpha[..., None]], axis=-1)

@@ -1,8 +1,11 @@
 """A picture in memory; the one place where uint8 and uint16 become floats."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from kdae.errors import UserError
+from kdae.images.metadata import Metadata
 
 _BAND = 1 << 22  # pixels converted at a time: bounds the memory of a conversion
 _LUMA = (19595, 38470, 7471)  # Rec. 601 0.299, 0.587, 0.114 in units of 2**-16
@@ -13,14 +16,41 @@ class Picture:
     """A picture as read from a file, upright.
 
     Attributes:
-      pixels: colour only, [H, W, C] uint8 or uint16, C = 1 (grey) or 3 (RGB).
+      pixels: without alpha, [H, W, C] uint8 or uint16, C = 1 (grey) or 3 (RGB). Of a file that
+        was read as a picture of any kind: any integers or floats, and any C.
       alpha: opacity [H, W] of the same dtype, or None.
       icc_profile: the colour profile of the file, or None.
+      metadata: what else the file says.
+      independent: whether no channels are red, green and blue: each is a picture of its own.
+        Otherwise the first three are, if there are three.
+      notes: what of the file the picture no longer has, such as its palette.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     icc_profile: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    independent: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def too_large(width: int, height: int, max_pixels: int) -> UserError:
+    """Makes the error for a picture above the limit."""
+    return UserError(
+        f"{width}x{height} is {width * height / 1e6:.0f} megapixels, "
+        f"more than the {max_pixels / 1e6:.0f} that are read"
+    )
+
+
+def turned(samples: np.ndarray, orientation: int) -> np.ndarray:
+    """Returns a view `[H, W, ...]` that an EXIF orientation asks for."""
+    if orientation in (5, 6, 7, 8):
+        samples = samples.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    return samples
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:

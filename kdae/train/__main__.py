@@ -71,9 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _summary(out: Path) -> str:
     result = load_card(out / CARD)["results"][0]
+    noise = result["noise"]
+    if "pairs" in noise:
+        noise = "pairs: " + ", ".join(f"{key} {name}" for key, name in noise["pairs"].items())
     return (
         f"{result['psnr_noisy']:.2f} dB noisy, {result['psnr']:.2f} dB denoised "
-        f"on {result['images']} held-out pictures ({result.get('note', result['noise'])})"
+        f"on {result['images']} held-out pictures ({result.get('note', noise)})"
     )
 
 

@@ -15,7 +15,7 @@ import csv
 import functools
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ from kdae.train.step import State
 
 CONFIG, HISTORY = "config.yaml", "history.csv"
 CHECKPOINTS = "checkpoints"
+MARGIN = 16
+"""Pixels by which a network that has seen mirrored borders wants pictures to be continued."""
 
 OnValidation = Callable[[int, float, keras.Model], object]
 HISTORY_COLUMNS = ("step", "loss", "regularization", "psnr", "learning_rate", "seconds")
@@ -190,25 +192,28 @@ class Record:
 
     def _card(self, residual: Residual | None) -> dict[str, Any]:
         config, pictures, examples = self.config, self.pictures, self.examples
+        validated = config.data.validation or config.data.source
+        trained: dict[str, Any] = {"kind": config.noise.kind, "quantize": config.noise.quantize}
         measured = {
-            "data": f"validation: {config.data.validation or config.data.source}",
-            "noise": config.validation.noise or config.noise.kind,
+            "data": f"validation: {validated}",
+            "noise": noise_of(validated, config.validation.noise or config.noise.kind),
             "images": len(examples),
             "psnr_noisy": round(validate(lambda noisy: noisy, examples, self.supervision), 3),
             # Measured anew, since a run may end between two validations.
             "psnr": round(self._psnr(), 3),
             "command": self.command,
         }
-        noise: dict[str, Any] = {"kind": config.noise.kind, "quantize": config.noise.quantize}
         if residual:
             # An estimate, with which exports to 8 bits choose their ranges.
             sigma = min(round(255 * residual.sigma, 2), 255.0)
-            noise = {"kind": {"gaussian": {"sigma": sigma}}, "quantize": 0.0}
-        if self.supervision.kind != "clean":
-            measured["noise"] = "of the pictures"
+            trained = {"kind": {"gaussian": {"sigma": sigma}}, "quantize": 0.0}
         if self.supervision.alone:
+            measured["noise"] = "of the pictures"
             measured["note"] = "PSNR against noisy targets, not against clean pictures"
-        card = describe(self.state.averaged, self.out.resolve().name) | {
+        card = describe(self.state.averaged, self.out.resolve().name)
+        if config.augment.mirrored:
+            card["margin"] = -(-MARGIN // card["size_multiple"]) * card["size_multiple"]
+        card |= {
             "model": to_dict(config.model),
             "training": {
                 "command": self.command,
@@ -218,7 +223,7 @@ class Record:
                 "pictures": len(pictures),
                 "licenses": pictures.license_summary,
                 "supervision": config.supervision.kind,
-                "noise": noise,
+                "noise": trained if residual else noise_of(config.data.source, trained),
             },
             "results": [measured],
         }
@@ -228,3 +233,16 @@ class Record:
             figures = residual._replace(sigma=residual.sigma * self._unit())._asdict()
             card["removed"] = {name: round(value, 4) for name, value in figures.items()}
         return card
+
+
+def noise_of(source: Any, added: Any) -> Any:
+    """Returns what a card says of the noise of a source.
+
+    Args:
+        source: As in the config, `data.source`.
+        added: The noise that is added to clean pictures.
+
+    Returns:
+        `added`; for pairs, which have their own noise, `{"pairs": source}`.
+    """
+    return {"pairs": dict(source)} if isinstance(source, Mapping) else added

@@ -27,7 +27,9 @@ def plot_curves(history: str | Path, out: str | Path) -> None:
     with open(history, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     column = {key: [float(row[key]) for row in rows] for key in rows[0]}
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    # Fixed margins: to fit them to the labels takes longer than to draw.
+    margins = {"left": 0.08, "right": 0.98, "bottom": 0.15, "top": 0.96, "wspace": 0.2}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), gridspec_kw=margins)
     left.plot(column["step"], column["loss"], marker=".", label="data term")
     if any(column["regularization"]):
         left.plot(column["step"], column["regularization"], marker=".", label="regularization")
@@ -52,9 +54,11 @@ def plot_samples(
         count: largest number of rows, spread evenly over the examples.
     """
     picks = np.linspace(0, len(examples) - 1, min(count, len(examples))).round().astype(int)
+    margins = {"left": 0.01, "right": 0.99, "bottom": 0.01, "wspace": 0.02, "hspace": 0.1}
     figure, grid = plt.subplots(
-        len(picks), 3, figsize=(9, 3.2 * len(picks)), layout="constrained", squeeze=False
-    )
+        len(picks), 3, figsize=(9, 3.2 * len(picks)), squeeze=False,
+        gridspec_kw=margins | {"top": 1 - 0.1 / len(picks)},
+    )  # fmt: skip
     for axes, index in zip(grid, picks, strict=True):
         for ax, (title, image) in zip(axes, panels(model, *examples[index]), strict=True):
             pixels = np.clip(np.asarray(image)[0], 0, 1)

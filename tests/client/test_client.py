@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,16 @@ from kdae.client.__main__ import main
 from kdae.client.client import Client
 from kdae.client.protocols import Unavailable
 from kdae.errors import UserError
-from kdae.export.formats import Job
-from kdae.export.savedmodel import exporter
 from kdae.images import Picture, decode, encode, read_image, spans, write_image
-from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
+from tests.helpers import SAVED_PIXELS, Saved, noise_image, tiny_card, tiny_denoiser
 from tests.servers import MODEL, Denoise, Fault, serving
 
 CARD = tiny_card(3)
 
 
 @pytest.fixture(scope="module")
-def denoise(tmp_path_factory: pytest.TempPathFactory) -> Denoise:
-    folder = tmp_path_factory.mktemp("served")
-    exporter.export(Job(MODEL, tiny_model(3), CARD, folder, 30_000))
-    return Denoise(tf.saved_model.load(str(folder / "1")))
+def denoise(saved_models: Callable[[int], Saved]) -> Denoise:
+    return Denoise(saved_models(3).model)
 
 
 @pytest.fixture(scope="module", params=["rest", "tfserving", "kserve", "triton"])
@@ -94,7 +90,7 @@ def test_refusals_are_told_and_not_repeated(server: str, denoise: Denoise) -> No
     for file, message in (
         (b"hello", "expected a PNG or JPEG file"),
         (good[:-20], "Invalid PNG"),
-        (encode(noise_image(200, 200, 1)), "more than the 30000 pixels"),
+        (encode(noise_image(257, 256, 1)), f"more than the {SAVED_PIXELS} pixels"),
     ):
         with pytest.raises(UserError, match=message):
             Client(server, MODEL).denoise_file(file)
@@ -222,7 +218,7 @@ def test_cards() -> None:
 
 def test_the_command(denoise: Denoise, tmp_path: Path) -> None:
     """Keeps alpha and profile, writes other formats, and does not import TensorFlow."""
-    alpha = noise_image(40, 30, seed=1)
+    alpha = np.maximum(noise_image(40, 30, seed=1), 1)  # nothing is wholly transparent
     picture = Picture(noise_image(40, 30, 3), alpha, b"a profile")
     write_image(tmp_path / "noisy.tif", picture)
     (tmp_path / "card.json").write_text(json.dumps(CARD))

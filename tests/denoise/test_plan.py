@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kdae.denoise.plan import Job, plan, writable
+from kdae.denoise.plan import Job, in_place, plan, writable
 from kdae.errors import UserError
 from tests.helpers import touch
 
@@ -47,8 +47,36 @@ def test_plan_refuses_two_inputs_for_one_output(tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     with pytest.raises(UserError, match=r"a/x\.png and .*b/x\.png would both be written"):
         plan([str(tmp_path / "a" / "x.png"), str(tmp_path / "b")], out)
-    with pytest.raises(UserError, match=r"x\.gif and .*x\.png would both be written"):
-        plan([str(tmp_path / "a")], out)
+
+
+def test_plan_keeps_both_names(tmp_path: Path) -> None:
+    touch(tmp_path / "x.gif", tmp_path / "x.png", tmp_path / "y.gif")
+    out = tmp_path / "out"
+    assert plan([str(tmp_path)], str(out)) == [
+        Job(tmp_path / "x.gif", out / "x.gif.png"),
+        Job(tmp_path / "x.png", out / "x.png"),
+        Job(tmp_path / "y.gif", out / "y.png"),
+    ]
+
+
+def test_plan_of_one_format_with_a_suffix(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "b" / "a.png", tmp_path / "a.gif")
+    out = tmp_path / "out"
+    assert plan([str(tmp_path)], str(out), ending=".webp", suffix="-clean") == [
+        Job(tmp_path / "a.gif", out / "a.gif-clean.webp"),
+        Job(tmp_path / "a.jpg", out / "a.jpg-clean.webp"),
+        Job(tmp_path / "b" / "a.png", out / "b" / "a-clean.webp"),
+    ]
+
+
+def test_plan_in_place(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "b.gif")
+    a = tmp_path / "a.jpg"
+    assert in_place([str(a), str(a)], ".orig") == [Job(a, a)]
+    with pytest.raises(UserError, match=r"b\.gif: \.gif is not written"):
+        in_place([str(tmp_path)], ".orig")
+    with pytest.raises(UserError, match=r"an ending that no picture has, got '-old\.jpg'"):
+        in_place([str(a)], "-old.jpg")
 
 
 def test_plan_refuses_what_cannot_be(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ from kdae.engine.keras_model import KerasModel
 from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model, tiny_run
 
 
-def whole(image: np.ndarray) -> np.ndarray:
+def whole(image: np.ndarray, margin: int = 0) -> np.ndarray:
     """`tiny_model` on a whole picture [H, W, C], padded by hand; not clipped."""
     height, width, channels = image.shape
-    padding = [(0, -height % 4), (0, -width % 4), (0, 0)]
-    padded = np.pad(image.astype(np.float32), padding, "reflect")
-    return tiny_model(channels)(padded[None]).numpy()[0, :height, :width]
+    rows, columns = (slice(margin, margin + length) for length in (height, width))
+    padding = [(margin, margin + -length % 4) for length in (height, width)]
+    padded = np.pad(image.astype(np.float32), [*padding, (0, 0)], "reflect")
+    return tiny_model(channels)(padded[None]).numpy()[0, rows, columns]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -25,6 +26,22 @@ def test_tiles_equal_the_whole_picture(size: tuple[int, int], channels: int) -> 
         tiled = tiny_denoiser(channels).denoise_float(image, tile=tile)
         assert tiled.dtype == np.float32
         np.testing.assert_allclose(tiled, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 97), (3, 200), (131, 2), (1, 1)])
+def test_a_margin_continues_the_picture_on_all_sides(size: tuple[int, int]) -> None:
+    denoiser = Denoiser(KerasModel(tiny_model(3)), tiny_card(3) | {"margin": 16})
+    image = noise_image(*size, 3, dtype=np.float32)
+    expected = whole(image, 16)
+    assert np.abs(expected - whole(image)).max() > 1e-3
+    for tile in (4, 20, 512):
+        tiled = denoiser.denoise_float(image, tile=tile)
+        np.testing.assert_allclose(tiled, expected, atol=1e-5)
+        seen: list[int] = []
+        pixels = image.copy()
+        denoiser.denoise(pixels, tile=tile, out=pixels, progress=seen.append)
+        np.testing.assert_allclose(pixels, np.clip(expected, 0, 1), atol=1e-5)
+        assert sum(seen) == size[0] * size[1] and min(seen) > 0
 
 
 def test_without_context_the_seams_would_show() -> None:
@@ -82,6 +99,21 @@ def test_a_colour_model_sees_grey_as_colour() -> None:
     image = noise_image(16, 20, 1, dtype=np.float32)
     expected = whole(np.repeat(image, 3, axis=-1)).mean(axis=-1, keepdims=True)
     np.testing.assert_allclose(tiny_denoiser(3).denoise_float(image), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_equal_channels_come_out_equal(dtype: Any) -> None:
+    grey = noise_image(70, 20, dtype=dtype)
+    colour = np.stack([grey] * 3, -1)
+    denoiser = tiny_denoiser(3)
+    expected = denoiser.denoise(grey)
+    np.testing.assert_array_equal(denoiser.denoise(colour), np.stack([expected] * 3, -1))
+    denoiser.denoise(colour, out=colour)
+    np.testing.assert_array_equal(colour, np.stack([expected] * 3, -1))
+    # One other value makes it a colour picture, which this model makes more colourful.
+    colour[-1, -1, 2] = 1 - colour[-1, -1, 2]
+    clean = denoiser.denoise(colour)
+    assert (clean[..., 0] != clean[..., 2]).mean() > 0.5
 
 
 def test_strength_mixes() -> None:

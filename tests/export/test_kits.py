@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +14,20 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from kdae.cards import shipped_models
-from kdae.export.formats import Job
-from kdae.export.savedmodel import exporter
-from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
+from tests.helpers import Saved, noise_image, tiny_denoiser
 from tests.servers import MODEL, Denoise, serving
 
 EXPORT = Path(__file__).parents[2] / "export"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("served")
-    exporter.export(Job("tiny", tiny_model(3), tiny_card(3), folder, 10_000))
-    return folder
+def served(saved_models: Callable[[int], Saved]) -> Saved:
+    return saved_models(3)
 
 
 @pytest.fixture(scope="module")
-def server(served: Path) -> Iterator[str]:
-    with serving("rest", Denoise(tf.saved_model.load(str(served / "1")))) as address:
+def server(served: Saved) -> Iterator[str]:
+    with serving("rest", Denoise(served.model)) as address:
         yield address
 
 
@@ -49,7 +45,7 @@ def test_the_curl_of_the_readme(server: str, tmp_path: Path) -> None:
 
 
 def test_the_python_of_the_readme(
-    served: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Saved, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (EXPORT / "serving" / "README.md").read_text()
     asking, loading = re.findall(r"```python\n(.*?)```", text, re.S)
@@ -61,7 +57,7 @@ def test_the_python_of_the_readme(
     half = tf.io.decode_png(names["file"]).numpy().astype(int)
     assert np.abs(half - tiny_denoiser(3).denoise(picture, 0.5)).max() <= 1
     (tmp_path / "exports" / "photo").mkdir(parents=True)
-    (tmp_path / "exports" / "photo" / "savedmodel").symlink_to(served)
+    (tmp_path / "exports" / "photo" / "savedmodel").symlink_to(served.folder)
     (tmp_path / "noisy.jpg").write_bytes(file)
     monkeypatch.chdir(tmp_path)
     exec(loading, {})

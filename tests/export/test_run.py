@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 from kdae.cards import card_inside, load_card
+from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.errors import UserError
 from kdae.export import parity
 from kdae.export import run as export_module
 from kdae.export.__main__ import main, model_name
-from kdae.export.formats import Artifact, Bounds, Job, NotRun, Run, find_exporter
+from kdae.export.formats import Artifact, Bounds, ExportRequest, NotRun, Run, find_exporter
 from kdae.export.photographs import examples
 from kdae.export.run import export_model, in_float32
 from kdae.model import build_denoiser, load_model
@@ -24,7 +26,7 @@ from kdae.train import train
 from kdae.train.config import config_from_dict
 from tests.helpers import TINY, noise_image, tiny_card, tiny_model, tiny_run
 
-# `test_tfjs` has the third.
+# `test_tfjs` and `test_onnx` have the others.
 FORMATS = ["savedmodel", "tflite"]
 
 
@@ -61,7 +63,7 @@ def test_the_report_holds_every_artifact_against_keras(exported: Path) -> None:
     report = json.loads((exported / parity.REPORT).read_text())
     rows = {(row["file"], row["variant"]): row for row in report["artifacts"]}
     names = [f"tflite/small-{v}" for v in ("float32", "float16", "weights8", "int8", "uint8")]
-    files = [f"{name}{size}.tflite" for name in names for size in ("", "-256")]
+    files = [f"{name}{size}.tflite" for name in names for size in ("", "-512")]
     files += ["savedmodel/1"] * 2
     assert sorted(file for file, _ in rows) == sorted(files)
     for (file, variant), row in rows.items():
@@ -130,8 +132,8 @@ class Fake:
     def __init__(self, error: float = 0.0, missing: str = "") -> None:
         self.error, self.missing = error, missing
 
-    def export(self, job: Job) -> list[Artifact]:
-        path = job.folder / "file"
+    def export(self, request: ExportRequest) -> list[Artifact]:
+        path = request.folder / "file"
         path.write_bytes(bytes(10))
         bounds = Bounds(difference=1e-3, psnr_loss=0.1)
         return [Artifact("fake", path, bounds, multiple=4, clipped=False)]
@@ -207,13 +209,26 @@ def test_the_pictures_of_the_measurement_are_odd_and_tiny_too() -> None:
     assert tile.shape == (64, 64, 1)
 
 
+def test_the_reference_continues_pictures_as_the_artifact_does() -> None:
+    image, model = noise_image(10, 13, 1, dtype=np.float32), tiny_model()
+    denoiser = Denoiser(KerasModel(model), tiny_card() | {"margin": 8})
+    expected = denoiser.denoise_float(image)
+    reference = parity.Reference(model, 4)
+    np.testing.assert_allclose(reference(image, 8), expected, atol=1e-6)
+    assert np.abs(reference(image) - expected).max() > 1e-4
+
+
 def test_a_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflowjs", None)  # importing it fails
-    monkeypatch.delitem(sys.modules, "kdae.export.tfjs.exporter", raising=False)
+    for module in ("onnx", "tensorflowjs"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    for name in ("tfjs", "onnx"):
+        monkeypatch.delitem(sys.modules, f"kdae.export.{name}.exporter", raising=False)
     with pytest.raises(UserError, match=r"tensorflowjs is missing; pip install 'kdae\[tfjs\]'"):
         find_exporter("tfjs")
-    with pytest.raises(UserError, match="expected one of savedmodel, tflite, tfjs, got 'onnx'"):
+    with pytest.raises(UserError, match=r"onnx is missing; pip install 'kdae\[onnx\]'"):
         find_exporter("onnx")
+    with pytest.raises(UserError, match="savedmodel, tflite, tfjs, onnx, got 'coreml'"):
+        find_exporter("coreml")
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
@@ -227,7 +242,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=message):
             main(arguments)
     with pytest.raises(SystemExit) as caught:
-        main(["--model", run, "--format", "onnx", "--out", out])
+        main(["--model", run, "--format", "coreml", "--out", out])
     assert caught.value.code == 2
     assert not Path(out).exists()
     Path(out).write_text("a file")

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,19 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from kdae.export.formats import Job
+from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.export.savedmodel import exporter
 from kdae.images import from_float, to_float
 from tests import warm
-from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
-
-MAX_PIXELS = 10_000
+from tests.helpers import SAVED_PIXELS, Saved, noise_image, tiny_card, tiny_denoiser, tiny_model
 
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["grey", "colour"])
-def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def saved(request: pytest.FixtureRequest, saved_models: Callable[[int], Saved]) -> Any:
     """Returns the number of channels of a SavedModel, its folder, and the loaded model."""
-    channels = request.param
-    folder = tmp_path_factory.mktemp("savedmodel")
-    job = Job("tiny", tiny_model(channels), tiny_card(channels), folder, MAX_PIXELS)
-    exporter.export(job)
-    return channels, folder / "1", tf.saved_model.load(str(folder / "1"))
+    folder, model = saved_models(request.param)
+    return request.param, folder / "1", model
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -65,10 +62,14 @@ def test_floats_of_any_size_equal_keras(saved: Any, size: tuple[int, int]) -> No
 def test_large_pictures_are_tiled_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "TILE", 32)
     card = tiny_card()
-    service = exporter.Service(tiny_model(), card["size_multiple"], card["halo"], MAX_PIXELS)
     image = noise_image(2, 70, 99, 1, dtype=np.float32)
-    whole = np.stack([tiny_denoiser().denoise_float(one) for one in image])
-    np.testing.assert_allclose(service.denoise(tf.constant(image)), whole, atol=1e-5)
+    for margin in (0, 16):
+        service = exporter.Service(
+            tiny_model(), card["size_multiple"], card["halo"], margin, SAVED_PIXELS
+        )
+        denoiser = Denoiser(KerasModel(tiny_model()), card | {"margin": margin})
+        whole = np.stack([denoiser.denoise_float(one) for one in image])
+        np.testing.assert_allclose(service.denoise(tf.constant(image)), whole, atol=1e-5)
 
 
 def test_a_batch_of_all_kinds(saved: Any) -> None:
@@ -76,6 +77,7 @@ def test_a_batch_of_all_kinds(saved: Any) -> None:
     kinds = [
         noise_image(20, 30, 1),
         noise_image(31, 17, 3, seed=1),
+        np.repeat(noise_image(31, 17, 1, seed=7), 3, -1),
         noise_image(9, 9, 2, seed=2),
         noise_image(8, 12, 4, seed=3),
         noise_image(16, 11, 3, seed=4, dtype=np.uint16),
@@ -178,12 +180,12 @@ def test_refused_files_and_strengths(saved: Any) -> None:
         assert "image_bytes[1]: expected a PNG or JPEG file" in refusal(model, good, bad)
     # The limit is checked before decoding, whatever the size of the file. Decoding
     # these would need 10 GB or fail with another message.
-    for size in ((100_000, 100_000), (2**31 - 1,) * 2, (2**32 - 1,) * 2, (101, 100)):
+    for size in ((100_000, 100_000), (2**31 - 1,) * 2, (2**32 - 1,) * 2, (257, 256)):
         said = refusal(model, bomb(*size))
-        assert f"more than the {MAX_PIXELS} pixels" in said and str(size[0]) in said
+        assert f"more than the {SAVED_PIXELS} pixels" in said and str(size[0]) in said
     jpeg = io.BytesIO()
-    Image.new("L", (101, 100)).save(jpeg, "JPEG")
-    assert f"more than the {MAX_PIXELS} pixels" in refusal(model, jpeg.getvalue())
+    Image.new("L", (257, 256)).save(jpeg, "JPEG")
+    assert f"more than the {SAVED_PIXELS} pixels" in refusal(model, jpeg.getvalue())
     assert "Invalid PNG" in refusal(model, good[:-20])
     assert "Invalid JPEG" in refusal(model, b"\xff\xd8\xff\xe0 and nothing more")
     assert "Invalid PNG" in refusal(model, bomb(8, 8))
@@ -191,15 +193,16 @@ def test_refused_files_and_strengths(saved: Any) -> None:
         assert "strength: expected 0 to 1" in refusal(model, good, strength=strength)
 
 
-def test_the_command_line_of_tensorflow(tmp_path: Path) -> None:
+def test_the_command_line_of_tensorflow(
+    saved_models: Callable[[int], Saved], tmp_path: Path
+) -> None:
     """`saved_model_cli run` works without `strength`, which then has its default."""
-    job = Job("tiny", tiny_model(3), tiny_card(3), tmp_path / "model", MAX_PIXELS)
-    exporter.export(job)
     picture = noise_image(10, 14, 3)
     np.save(tmp_path / "image.npy", to_float(picture)[None])
     np.save(tmp_path / "files.npy", np.array([png(picture)]))
     command = ["-m", "tensorflow.python.tools.saved_model_cli", "run"]
-    command += ["--dir", str(job.folder / "1"), "--tag_set", "serve", "--outdir", str(tmp_path)]
+    command += ["--dir", str(saved_models(3).folder / "1")]
+    command += ["--tag_set", "serve", "--outdir", str(tmp_path)]
     for signature, inputs in (
         ("serving_default", "image=image.npy"),
         ("denoise_bytes", "image_bytes=files.npy"),

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from kdae.cards import card_inside
 from kdae.errors import UserError
-from kdae.export.formats import Artifact, Bounds, Job
+from kdae.export.formats import Artifact, Bounds, ExportRequest
 from kdae.export.tflite import exporter
 from kdae.export.tflite.flatbuffer import operators
 from kdae.model import ModelConfig, describe
@@ -27,8 +27,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     folder = tmp_path_factory.mktemp("tflite")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporter, "TILE", TILE)
-        job = Job("tiny", tiny_model(3), tiny_card(3), folder, 1)
-        artifacts = exporter.export(job)
+        request = ExportRequest("tiny", tiny_model(3), tiny_card(3), folder, 1)
+        artifacts = exporter.export(request)
     assert {artifact.path for artifact in artifacts} == set(folder.iterdir())
     return {artifact.path.stem.removeprefix("tiny-"): artifact for artifact in artifacts}
 
@@ -167,7 +167,7 @@ def test_other_architectures(
     card = describe(model, "other")
     bounds = {"float32": 1e-5, "int8": 0.2}
     monkeypatch.setattr(exporter, "BOUNDS", dict.fromkeys(bounds, Bounds()))
-    artifacts = exporter.export(Job("other", model, card, tmp_path, 1))
+    artifacts = exporter.export(ExportRequest("other", model, card, tmp_path, 1))
     assert len(artifacts) == 4
     image = noise_image(256, 256, 1, dtype=np.float32)
     expected = np.clip(model(image[None])[0], 0.0, 1.0)

@@ -1,20 +1,17 @@
 """The warm-up requests are read and answered as TF Serving does it."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from kdae.export.formats import Job
-from kdae.export.savedmodel import exporter
-from tests.helpers import tiny_card, tiny_model
+from tests.helpers import Saved
 
 
-def test_every_request_is_answered(tmp_path: Path) -> None:
-    exporter.export(Job("tiny", tiny_model(3), tiny_card(3), tmp_path, 100_000))
+def test_every_request_is_answered(saved_models: Callable[[int], Saved]) -> None:
+    folder, model = saved_models(3)
     # TF Serving looks for this name in this place.
-    file = tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests"
-    model = tf.saved_model.load(str(tmp_path / "1"))
+    file = folder / "1" / "assets.extra" / "tf_serving_warmup_requests"
     asked = []
     for record in tf.data.TFRecordDataset(str(file)):
         log = PredictionLog.FromString(record.numpy())

@@ -29,6 +29,9 @@ STEPS = 24
 # Adam would blow rounding up where a gradient is nearly 0, as would 8 bits.
 SGD = {"optimizer": "sgd", "learning_rate": 0.2, "eight_bits": 0.0}
 
+# A step is traced anew for each stage, which takes seconds.
+ONE_STAGE = {"grow": [], "eight_bits": 0.0}
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,6 +52,7 @@ def settings(photos: Path, **train: object) -> dict[str, dict[str, object]]:
         "data": {"source": str(photos)},
         "model": {"widths": [4], "blocks": [1]},
         "noise": {"kind": {"gaussian": {"sigma": 60}}, "quantize": 0},
+        "augment": {"mirrored": 0.1},
         "validation": {"patch": 32, "noise": {"gaussian": {"sigma": 60}}},
         "train": base | train,
     }
@@ -92,7 +96,7 @@ def test_the_run_folder(whole: Path, photos: Path) -> None:
     assert card["training"]["licenses"] == {"CC0-1.0": 6, "unknown": 4}
     assert card["results"][0]["psnr"] == pytest.approx(float(rows[-1]["psnr"]), abs=1e-3)
     assert card["results"][0]["psnr"] > card["results"][0]["psnr_noisy"]
-    assert (card["channels"], card["size_multiple"]) == (1, 2)
+    assert (card["channels"], card["size_multiple"], card["margin"]) == (1, 2, 16)
     for name in ("curves.png", "samples.png"):
         with Image.open(whole / name) as picture:
             assert min(picture.size) > 200
@@ -164,7 +168,9 @@ def test_ctrl_c_saves_everything(
 
 def test_a_loss_that_is_not_a_number(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "nan"
-    bad = config(photos, optimizer="sgd", learning_rate=1e30, clip_norm=None, warmup=0)
+    bad = config(
+        photos, **ONE_STAGE, optimizer="sgd", learning_rate=1e30, clip_norm=None, warmup=0
+    )
     with pytest.raises(
         UserError, match=r"not a number at step \d+.*last good weights, of step \d+"
     ):
@@ -189,11 +195,12 @@ def limited(self):
 loop.Loop.save = limited
 run_main(main)
 """
-    ended = warm.ended("-c", limit, *arguments(photos, out, validate_every=100))
+    words = arguments(photos, out, **ONE_STAGE, validate_every=100)
+    ended = warm.ended("-c", limit, *words)
     assert ended.code == 2, ended
     assert "checkpoint of step 8 could not be written" in ended.err
     assert "ckpt-4, is intact" in ended.err
-    assert main([*arguments(photos, out, validate_every=100), "--resume"]) == 0
+    assert main([*words, "--resume"]) == 0
     assert load_card(out / CARD)["training"]["steps"] == STEPS
 
 
@@ -269,7 +276,9 @@ def test_a_batch_that_cannot_be_shared(photos: Path) -> None:
 
 
 def test_mixed_precision_and_tensorboard(whole: Path, photos: Path, tmp_path: Path) -> None:
-    changed = config(photos, precision="mixed_float16", tensorboard=True, steps=8, seed=1)
+    changed = config(
+        photos, grow=[], precision="mixed_float16", tensorboard=True, steps=8, seed=1
+    )
     out = train(changed, tmp_path / "half")
     loaded = keras.saving.load_model(out / MODEL, compile=False)
     assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}

@@ -32,10 +32,10 @@ function exportGray() {
   const args = ["-m", "kdae.export", "--model", "gray", "--format", "tflite", "--out", join(out, "exports")];
   const { status, stderr } = spawnSync(python, args, { encoding: "utf8" });
   if (status !== 0) refuse(`gray was not exported: ${stderr ?? `no ${python}, \`make install\` makes it`}`);
-  return join(out, "exports/gray/tflite/gray-float32-256.tflite");
+  return join(out, "exports/gray/tflite/gray-float32-512.tflite");
 }
 
-const [file, side = "256", repeats = "5"] = process.argv.slice(2);
+const [file, side = "512", repeats = "5"] = process.argv.slice(2);
 const tflite = file ?? exportGray();
 if (!existsSync(tflite)) refuse(`no such file: ${tflite}`);
 const list = join(root, "../public/models/models.json");

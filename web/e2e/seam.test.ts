@@ -50,7 +50,7 @@ test("tiles of the shipped model show no seam", async () => {
       });
     },
   };
-  const rules = { multiple: card.size_multiple, halo: card.halo, maxPixels: (3 * card.halo + 16) ** 2, lanes: 1 };
+  const rules = { multiple: card.size_multiple, halo: card.halo, margin: 0, maxPixels: (3 * card.halo + 16) ** 2, lanes: 1 };
   const tiles = planTiles(width, height, rules);
   expect(tiles.length).toBeGreaterThan(3);
   for (const tile of tiles) await cleanTile(tile, store, run);

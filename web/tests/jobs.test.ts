@@ -65,7 +65,7 @@ const blur: Runner = {
   },
 };
 
-const RULES = { multiple: 4, halo: 8, maxPixels: 40 * 40, lanes: 3 };
+const RULES = { multiple: 4, halo: 8, margin: 0, maxPixels: 40 * 40, lanes: 3 };
 const never = new AbortController().signal;
 
 describe("denoise", () => {

@@ -44,6 +44,13 @@ test("padding mirrors to the right and downwards", () => {
   expect(red).toEqual([1, 2, 1, 2, 3, 4, 3, 4, 1, 2, 1, 2]);
 });
 
+test("padding mirrors before the picture, too", () => {
+  const image = rgba(3, 1, 1, 0, 0, 255, 2, 0, 0, 255, 3, 0, 0, 255);
+  const { data } = pixels.padReflect(image, 6, 2, 2, 1);
+  const red = [...data].filter((_, at) => at % 4 === 0);
+  expect(red).toEqual([3, 2, 1, 2, 3, 2, 3, 2, 1, 2, 3, 2]);
+});
+
 test("crop cuts what it is told to", () => {
   const data = Float32Array.from({ length: 12 }, (_, at) => at);
   const part = pixels.crop({ data, width: 4, height: 3, channels: 1 }, { x: 1, y: 1, width: 2, height: 2 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cutLength, nearest, planTiles, reflect } from "../src/maths/tiles.ts";
 
-const RULES = { multiple: 8, halo: 56, maxPixels: 512 * 512, lanes: 2 };
+const RULES = { multiple: 8, halo: 56, margin: 0, maxPixels: 512 * 512, lanes: 2 };
 
 describe("planTiles", () => {
   test.each([
@@ -31,6 +31,33 @@ describe("planTiles", () => {
     expect(area).toBe(width * height);
     const corners = new Set(tiles.map(({ keep }) => `${keep.x},${keep.y}`));
     expect(corners.size).toBe(tiles.length); // equal area and distinct: no overlap
+  });
+
+  test.each([
+    [1, 1, 5],
+    [7, 333, 100],
+    [800, 541, 300],
+    [4032, 3024, 512],
+  ])("continues %i x %i on all sides by the margin", (width, height, side) => {
+    const rules = { multiple: 8, halo: 24, margin: 16, maxPixels: Math.max(side, 90) ** 2, lanes: 2 };
+    const tiles = planTiles(width, height, rules);
+    const last = [Math.ceil((width + 32) / 8) * 8 - 16, Math.ceil((height + 32) / 8) * 8 - 16];
+    let area = 0;
+    for (const { source, keep } of tiles) {
+      area += keep.width * keep.height;
+      expect(Math.min(keep.width, keep.height)).toBeGreaterThan(0);
+      for (const value of Object.values(source)) expect(value % 8 === 0).toBe(true);
+      for (const [from, kept, until, keptUntil, border] of [
+        [source.x, keep.x, source.x + source.width, keep.x + keep.width, last[0]],
+        [source.y, keep.y, source.y + source.height, keep.y + keep.height, last[1]],
+      ]) {
+        expect(kept - from).toBeGreaterThanOrEqual(from === -16 ? 16 : 24);
+        expect(until - keptUntil).toBeGreaterThanOrEqual(until === border ? 16 : 24);
+      }
+    }
+    expect(area).toBe(width * height);
+    expect(Math.min(...tiles.map(({ source }) => source.x))).toBe(-16);
+    expect(Math.max(...tiles.map(({ source }) => source.y + source.height))).toBe(last[1]);
   });
 
   test("all tiles have one size, so that a GPU compiles once", () => {

@@ -26,7 +26,7 @@ from running import Server
 import kdae
 from kdae.client import Client
 from kdae.errors import UserError
-from kdae.export.formats import MAX_PIXELS, Job
+from kdae.export.formats import MAX_PIXELS, ExportRequest
 from kdae.export.savedmodel import exporter
 from kdae.images import decode, encode
 from kdae.model import load_model
@@ -40,7 +40,7 @@ QUEUE = 32
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
-    exporter.export(Job(MODEL, *load_model(MODEL), folder, MAX_PIXELS))
+    exporter.export(ExportRequest(MODEL, *load_model(MODEL), folder, MAX_PIXELS))
     with Server(folder / "1", "--queue", str(QUEUE)) as running:
         yield running
         assert running.process.poll() is None

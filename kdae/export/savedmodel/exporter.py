@@ -24,8 +24,9 @@ import numpy as np
 import tensorflow as tf
 
 from kdae.cards import CARD, write_card
+from kdae.engine import margin_of
 from kdae.export.exchange import run_script
-from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, ExportRequest, Run
 from kdae.export.graph import reflected, save_graph
 from kdae.export.savedmodel.pictures import decode, encode
 from kdae.export.savedmodel.warmup import write_warmup
@@ -42,6 +43,7 @@ class Service:
         model: The model, from [N, H, W, C] float32 to the same shape.
         multiple: The number that H and W must be multiples of.
         halo: The context around a tile in pixels.
+        margin: What a picture is continued by on each side, in pixels.
         max_pixels: The number of pixels of the largest picture that `denoise_bytes` decodes.
         clipped: Whether black and white are 0 and 1 to the model. If not, the output is not
             clipped, and there is no `denoise_bytes`, as a PNG file does not tell its levels.
@@ -52,12 +54,13 @@ class Service:
         model: keras.Model,
         multiple: int,
         halo: int,
+        margin: int,
         max_pixels: int,
         clipped: bool = True,
     ) -> None:
         self.model, self.clipped = model, clipped
         self.channels = model.input_shape[-1]
-        self.multiple, self.halo = multiple, halo
+        self.multiple, self.halo, self.margin = multiple, halo, margin
         self.max_pixels = max_pixels
 
     def signatures(self) -> dict[str, Any]:
@@ -89,9 +92,10 @@ class Service:
     def denoise(self, image: tf.Tensor) -> tf.Tensor:
         """Denoises [N, H, W, C] of any size, padded by reflection to a multiple."""
         height, width = tf.unstack(tf.shape(image)[1:3])
-        padded = tf.gather(image, reflected(height, self.multiple), axis=1)
-        padded = tf.gather(padded, reflected(width, self.multiple), axis=2)
-        return self._tiles(padded)[:, :height, :width]
+        start = self.margin
+        padded = tf.gather(image, reflected(height, self.multiple, start), axis=1)
+        padded = tf.gather(padded, reflected(width, self.multiple, start), axis=2)
+        return self._tiles(padded)[:, start : start + height, start : start + width]
 
     def _tiles(self, image: tf.Tensor) -> tf.Tensor:
         """Denoises tile by tile, so that the memory does not depend on the picture."""
@@ -119,8 +123,8 @@ class Service:
     def denoise_any(self, image: tf.Tensor) -> tf.Tensor:
         """Denoises [H, W, 1 or 3] with a model of either number of channels.
 
-        As in `kdae.engine`, a grey model denoises red, green and blue one by one, and a colour
-        model gets a grey picture as three equal channels.
+        As in `kdae.engine`, a grey model denoises red, green and blue one by one. A colour
+        model gets a grey picture as three equal channels, and equal channels come out equal.
         """
         if self.channels == 1:
             planes = tf.transpose(image, [2, 0, 1])[..., tf.newaxis]
@@ -128,9 +132,10 @@ class Service:
         height, width, colours = tf.unstack(tf.shape(image))
         colour = tf.broadcast_to(image, [height, width, self.channels])
         result = self.denoise(colour[tf.newaxis])[0]
+        mean = tf.reduce_mean(result, axis=-1, keepdims=True)
         return tf.cond(
-            tf.equal(colours, 1),
-            lambda: tf.reduce_mean(result, axis=-1, keepdims=True),
+            tf.reduce_all(tf.equal(image, image[..., :1])),
+            lambda: tf.broadcast_to(mean, [height, width, colours]),
             lambda: result,
         )
 
@@ -173,25 +178,29 @@ def _joined(part: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tens
     return parts.concat()
 
 
-def export(job: Job) -> list[Artifact]:
+def export(request: ExportRequest) -> list[Artifact]:
     """Writes the folder `1/` with the signatures."""
-    folder = job.folder / VERSION
-    multiple, halo = int(job.card["size_multiple"]), int(job.card["halo"])
-    service = Service(job.model, multiple, halo, job.max_pixels, job.clipped)
-    save_graph(job.model, service.signatures(), folder)
+    folder = request.folder / VERSION
+    multiple, margin = int(request.card["size_multiple"]), margin_of(request.card)
+    service = Service(
+        request.model, multiple, int(request.card["halo"]), margin, request.max_pixels,
+        request.clipped,
+    )  # fmt: skip
+    save_graph(request.model, service.signatures(), folder)
     extra = folder / "assets.extra"
     extra.mkdir()
-    write_card(dict(job.card), extra / CARD)
-    write_warmup(extra, job.name, service.channels, files=job.clipped)
+    write_card(dict(request.card), extra / CARD)
+    write_warmup(extra, request.name, service.channels, files=request.clipped)
     floats = Artifact(
         "float32", folder, Bounds(FLOAT32_BOUND),
-        clipped=job.clipped, signature="serving_default",
+        margin=margin, clipped=request.clipped, signature="serving_default",
     )  # fmt: skip
     # The PNG output is rounded to 8 bits, which changes a value by up to half a level.
     files = Artifact(
-        "PNG bytes", folder, Bounds(0.5 / 255 + FLOAT32_BOUND), signature="denoise_bytes"
-    )
-    return [floats, files] if job.clipped else [floats]
+        "PNG bytes", folder, Bounds(0.5 / 255 + FLOAT32_BOUND),
+        margin=margin, signature="denoise_bytes",
+    )  # fmt: skip
+    return [floats, files] if request.clipped else [floats]
 
 
 def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:

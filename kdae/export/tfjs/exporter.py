@@ -31,7 +31,7 @@ import tensorflow as tf
 
 from kdae.cards import CARD, write_card
 from kdae.export.exchange import run_script
-from kdae.export.formats import FLOAT32_BOUND, Artifact, Bounds, Job, NotRun, Run
+from kdae.export.formats import FLOAT32_BOUND, Artifact, Bounds, ExportRequest, NotRun, Run
 from kdae.export.graph import save_graph
 from kdae.export.photographs import examples
 from kdae.images import from_float
@@ -67,13 +67,17 @@ for arguments in json.load(sys.stdin):
 """
 
 
-def export(job: Job) -> list[Artifact]:
+def export(request: ExportRequest) -> list[Artifact]:
     """Writes the graph models of all variants and the encoder."""
-    channels, multiple = int(job.card["channels"]), int(job.card["size_multiple"])
+    channels, multiple = int(request.card["channels"]), int(request.card["size_multiple"])
     with tempfile.TemporaryDirectory(prefix="kdae-") as name:
         whole, half = Path(name) / "denoiser", Path(name) / "encoder"
-        _save(job.model, whole, lambda image: {"denoised": job.model(image, training=False)})
-        features = encoder(job.model)
+        _save(
+            request.model,
+            whole,
+            lambda image: {"denoised": request.model(image, training=False)},
+        )
+        features = encoder(request.model)
         _save(
             features,
             half,
@@ -82,10 +86,10 @@ def export(job: Job) -> list[Artifact]:
             },
         )
         tasks = [
-            [*_FLAGS, *flags, str(whole), str(job.folder / variant)]
+            [*_FLAGS, *flags, str(whole), str(request.folder / variant)]
             for variant, (flags, _) in _VARIANTS.items()
         ]
-        tasks.append([*_FLAGS, _HALF, str(half), str(job.folder / "encoder")])
+        tasks.append([*_FLAGS, _HALF, str(half), str(request.folder / "encoder")])
         done = subprocess.run(
             [sys.executable, "-c", _CONVERT],
             input=json.dumps(tasks),
@@ -94,13 +98,13 @@ def export(job: Job) -> list[Artifact]:
         )
     if done.returncode:
         raise RuntimeError(f"the TF.js converter failed: {done.stderr[-2000:]}")
-    check = check_tile(job.model, channels)
-    for folder in job.folder.iterdir():
-        write_card(dict(job.card), folder / CARD)
+    check = check_tile(request.model, channels)
+    for folder in request.folder.iterdir():
+        write_card(dict(request.card), folder / CARD)
     for variant in _VARIANTS:
-        (job.folder / variant / CHECK).write_bytes(check)
+        (request.folder / variant / CHECK).write_bytes(check)
     return [
-        Artifact(variant, job.folder / variant, bounds, multiple, clipped=False)
+        Artifact(variant, request.folder / variant, bounds, multiple, clipped=False)
         for variant, (_, bounds) in _VARIANTS.items()
     ]
 

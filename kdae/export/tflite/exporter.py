@@ -5,7 +5,7 @@
          weights8          dynamic range: weights in 8 bits, the rest in float32
          int8              all in 8 bits; input and output float32
          uint8             the same; input and output uint8, the bytes of the picture
-    NAME-VARIANT-256.tflite    the same for tiles of 256x256, as delegates need a fixed size
+    NAME-VARIANT-512.tflite    the same for tiles of 512x512, as delegates need a fixed size
 
 The signature is `denoise`: `image` [1, H, W, C] gives `denoised` of the same shape, clipped. 0
 is black and 1 is white (255 in the files of uint8). In the files without a fixed size H and W
@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from kdae.export.exchange import REPEATS
-from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, Job, Run
+from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, ExportRequest, Run
 from kdae.export.graph import save_graph
 from kdae.export.photographs import calibration_pictures
 from kdae.model.quantization import choose_ranges, with_ranges
@@ -36,7 +36,7 @@ from kdae.quiet import quiet
 
 REQUIRES: dict[str, str] = {}
 SIGNATURE = "denoise"
-TILE = 256
+TILE = 512
 
 BOUNDS = {
     "float32": Bounds(FLOAT32_BOUND),
@@ -47,30 +47,33 @@ BOUNDS = {
 }
 
 
-def export(job: Job) -> list[Artifact]:
+def export(request: ExportRequest) -> list[Artifact]:
     """Writes all variants, each for pictures of any size and for tiles."""
     # Needs the extra: imported above, it would fail before the user is told so.
     from kdae.export.tflite.flatbuffer import add_card
 
-    multiple = int(job.card["size_multiple"])
-    ranges = choose_ranges(job.model, calibration_pictures(job.card, TILE))
-    eight_bits = with_ranges(job.model, ranges)
+    multiple = int(request.card["size_multiple"])
+    ranges = choose_ranges(request.model, calibration_pictures(request.card, TILE))
+    eight_bits = with_ranges(request.model, ranges)
 
     def floats(image: tf.Tensor) -> tf.Tensor:
-        denoised = job.model(image, training=False)
-        return tf.clip_by_value(denoised, 0.0, 1.0) if job.clipped else denoised
+        denoised = request.model(image, training=False)
+        return tf.clip_by_value(denoised, 0.0, 1.0) if request.clipped else denoised
 
+    rounded = [variant for variant in BOUNDS if variant in ("int8", "uint8")]
+    others = [variant for variant in BOUNDS if variant not in rounded]
     artifacts = []
     for side in (None, TILE):
-        for variant, bounds in BOUNDS.items():
-            rounded = variant in ("int8", "uint8")
-            network = eight_bits if rounded else floats
-            name = f"{job.name}-{variant}" + (f"-{side}" if side else "")
-            path = job.folder / f"{name}.tflite"
-            converted = convert(job.model, network, side, variant)
-            path.write_bytes(add_card(converted, job.card))
-            clipped = rounded or job.clipped
-            artifacts.append(Artifact(variant, path, bounds, multiple, side, clipped))
+        for network, variants in ((floats, others), (eight_bits, rounded)):
+            files = convert(request.model, network, side, variants)
+            for variant, file in zip(variants, files, strict=True):
+                name = f"{request.name}-{variant}" + (f"-{side}" if side else "")
+                path = request.folder / f"{name}.tflite"
+                path.write_bytes(add_card(file, request.card))
+                clipped = request.clipped or variant in rounded
+                artifacts.append(
+                    Artifact(variant, path, BOUNDS[variant], multiple, side, clipped=clipped)
+                )
     return artifacts
 
 
@@ -78,18 +81,18 @@ def convert(
     model: keras.Model,
     network: Callable[[tf.Tensor], tf.Tensor],
     side: int | None,
-    variant: str,
-) -> bytes:
-    """Converts a network to TFLite.
+    variants: Sequence[str],
+) -> list[bytes]:
+    """Converts a network to TFLite, in several variants of one graph.
 
     Args:
         model: The model whose weights the network uses.
         network: A function from [1, H, W, C] float32 to the same shape.
         side: The only height and width that the file accepts, or None for any.
-        variant: A key of `BOUNDS`, which decides the types of weights and values.
+        variants: Keys of `BOUNDS`, which decide the types of weights and values.
 
     Returns:
-        The content of a TFLite file, without a model card.
+        The content of a TFLite file for each variant, without a model card.
     """
     shape = [1, side, side, model.input_shape[-1]]
 
@@ -99,17 +102,21 @@ def convert(
 
     with tempfile.TemporaryDirectory(prefix="kdae-") as folder:
         save_graph(model, {SIGNATURE: denoise}, folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        if variant != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if variant == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        if variant == "uint8":
-            converter.inference_input_type = tf.uint8
-            converter.inference_output_type = tf.uint8
-        # The converter warns that it has no statistics for 8 bits. The graph states the ranges.
-        with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
-            converted: bytes = converter.convert()
+        return [_convert(folder, variant) for variant in variants]
+
+
+def _convert(folder: str, variant: str) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+    if variant != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if variant == "uint8":
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.uint8
+    # The converter warns that it has no statistics for 8 bits. The graph states the ranges.
+    with quiet(), warnings.catch_warnings(action="ignore", category=UserWarning):
+        converted: bytes = converter.convert()
     return converted
 
 

@@ -8,6 +8,8 @@ export interface ModelCard {
   readonly channels: 1 | 3;
   readonly size_multiple: number;
   readonly halo: number;
+  /** Pixels by which a picture is continued by its mirror image on each side; 0 if missing. */
+  readonly margin?: number;
   readonly parameters: number;
   readonly results: readonly { noise: unknown; images: number; psnr_noisy: number; psnr: number }[];
 }

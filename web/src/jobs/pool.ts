@@ -82,8 +82,8 @@ export class Pool {
   /** How to cut pictures for the model and lanes at hand. */
   rules(): TileRules {
     if (!this.model) throw problem("NoModel");
-    const { size_multiple: multiple, halo } = this.model.card;
-    return { multiple, halo, maxPixels: this.maxPixels, lanes: this.lanes.length };
+    const { size_multiple: multiple, halo, margin = 0 } = this.model.card;
+    return { multiple, halo, margin, maxPixels: this.maxPixels, lanes: this.lanes.length };
   }
 
   /** Runs the model at hand on one image, on the first lane. */

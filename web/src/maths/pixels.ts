@@ -118,15 +118,18 @@ export function copyAlpha(from: Rgba, to: Rgba): void {
   for (let at = 3; at < to.data.length; at += 4) to.data[at] = from.data[at];
 }
 
-/** Extends an image to the right and downwards by mirroring, to the given size. */
-export function padReflect(image: Rgba, width: number, height: number): Rgba {
+/**
+ * Extends an image by mirroring, to the given size: by `left` and `top` pixels before it, and
+ * by the others behind it.
+ */
+export function padReflect(image: Rgba, width: number, height: number, left = 0, top = 0): Rgba {
   if (image.width === width && image.height === height) return image;
   const from = new Uint32Array(image.data.buffer, image.data.byteOffset, image.data.length / 4);
   const data = new Uint8ClampedArray(width * height * 4);
   const to = new Uint32Array(data.buffer);
   for (let y = 0; y < height; y++) {
-    const row = reflect(y, image.height) * image.width;
-    for (let x = 0; x < width; x++) to[y * width + x] = from[row + reflect(x, image.width)];
+    const row = reflect(y - top, image.height) * image.width;
+    for (let x = 0; x < width; x++) to[y * width + x] = from[row + reflect(x - left, image.width)];
   }
   return { data, width, height };
 }

@@ -19,6 +19,8 @@ export interface TileRules {
   readonly multiple: number;
   /** Pixels of context a kept pixel needs on each side, a multiple of `multiple`. */
   readonly halo: number;
+  /** Pixels by which the picture is continued on each side, a multiple of `multiple`. */
+  readonly margin: number;
   /** The most pixels one tile may have: this bounds the engine's memory. */
   readonly maxPixels: number;
   /** How many tiles run at the same time. */
@@ -68,20 +70,23 @@ const PIXELS_PER_CALL = 2000;
 
 /**
  * Plans the tiles of a picture: the cheapest grid whose tiles have at most `maxPixels`
- * pixels. Tiles come in order of their distance from the picture's middle.
+ * pixels. Tiles come in order of their distance from the picture's middle. With a margin
+ * `source` reaches beyond the picture on all sides; without one on the right and below only.
  *
  * @throws RangeError if `maxPixels` does not leave room for a kept pixel between halos.
  */
 export function planTiles(width: number, height: number, rules: TileRules): Tile[] {
-  const { multiple, halo, maxPixels, lanes } = rules;
+  const { multiple, margin, maxPixels, lanes } = rules;
+  const halo = margin > 0 ? Math.max(rules.halo, margin + multiple) : rules.halo; // no tile is all margin
   let best: { columns: Span[]; rows: Span[]; cost: number } | undefined;
+  const [wide, high] = [width + 2 * margin, height + 2 * margin];
   const most = (length: number) => Math.max(1, Math.ceil((length - 2 * halo) / multiple));
-  for (let across = 1; across <= most(width); across++) {
-    const columns = cutLength(width, across, multiple, halo);
-    if (columns.length < across) continue;
-    for (let down = 1; down <= most(height); down++) {
-      const rows = cutLength(height, down, multiple, halo);
-      if (rows.length < down) continue;
+  for (let across = 1; across <= most(wide); across++) {
+    const columns = cutLength(wide, across, multiple, halo);
+    if (columns.length < across || columns[across - 1].keepFrom >= margin + width) continue;
+    for (let down = 1; down <= most(high); down++) {
+      const rows = cutLength(high, down, multiple, halo);
+      if (rows.length < down || rows[down - 1].keepFrom >= margin + height) continue;
       if (columns[0].size * rows[0].size > maxPixels) continue;
       const price = cost(columns, rows, lanes);
       if (!best || price < best.cost) best = { columns, rows, cost: price };
@@ -91,21 +96,23 @@ export function planTiles(width: number, height: number, rules: TileRules): Tile
   if (!best) throw new RangeError(`no tile of at most ${maxPixels} pixels fits a halo of ${halo}`);
   const tiles: Tile[] = [];
   for (const row of best.rows) {
+    const [top, bottom] = inside(row, margin, height);
     for (const column of best.columns) {
+      const [left, right] = inside(column, margin, width);
       tiles.push({
-        source: { x: column.start, y: row.start, width: column.size, height: row.size },
-        keep: {
-          x: column.keepFrom,
-          y: row.keepFrom,
-          width: column.keepTo - column.keepFrom,
-          height: row.keepTo - row.keepFrom,
-        },
+        source: { x: column.start - margin, y: row.start - margin, width: column.size, height: row.size },
+        keep: { x: left, y: top, width: right - left, height: bottom - top },
       });
     }
   }
   const distance = ({ keep }: Tile) =>
     Math.hypot(keep.x + keep.width / 2 - width / 2, keep.y + keep.height / 2 - height / 2);
   return tiles.sort((a, b) => distance(a) - distance(b));
+}
+
+/** What a span keeps of a length that has margins, in pixels of the picture. */
+function inside({ keepFrom, keepTo }: Span, margin: number, length: number): [number, number] {
+  return [Math.max(keepFrom - margin, 0), Math.min(keepTo - margin, length)];
 }
 
 /** The distance between two ranges of numbers, 0 where they meet. */

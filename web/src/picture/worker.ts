@@ -60,10 +60,12 @@ function saveOne(order: SaveOrder, options: SaveOptions): Promise<Blob> {
 function cut(id: number, model: string, source: Rect, grey: boolean): Promise<FloatImage> {
   return shelf.use(id, model, ({ noisy, deep }) => {
     if (deep) return cutDeep(deep.noisy, source);
-    const width = Math.min(source.width, noisy.size.width - source.x);
-    const height = Math.min(source.height, noisy.size.height - source.y);
-    const part = noisy.read({ x: source.x, y: source.y, width, height });
-    const image = toFloat(padReflect(part, source.width, source.height));
+    const [x, y] = [Math.max(source.x, 0), Math.max(source.y, 0)];
+    const [left, top] = [x - source.x, y - source.y];
+    const width = Math.min(source.width - left, noisy.size.width - x);
+    const height = Math.min(source.height - top, noisy.size.height - y);
+    const part = noisy.read({ x, y, width, height });
+    const image = toFloat(padReflect(part, source.width, source.height, left, top));
     return grey && shelf.info(id).grey ? takeChannel(image, 0) : image;
   });
 }

@@ -1,0 +1,1 @@
+"""ONNX files for photo editors, OpenCV and ONNX Runtime; see `kdae.export.onnx.exporter`."""
