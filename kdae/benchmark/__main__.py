@@ -89,6 +89,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     scaling.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the page"
     )
+    alone = verbs.add_parser(
+        "alone", help="compare training on noisy pictures alone with that on clean ones"
+    )
+    alone.add_argument("--config", metavar="FILE", default="configs/noisy-alone.yaml")
+    alone.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    alone.add_argument(
+        "--train", required=True, metavar="DIR", help="folder of clean photographs"
+    )
+    alone.add_argument(
+        "--test", required=True, metavar="DIR", help="folder of other clean photographs"
+    )
+    alone.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each (3)")
+    photons = verbs.add_parser(
+        "photons", help="write the photographs in the package as noisy 16-bit TIFF files"
+    )
+    photons.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
     args = parser.parse_args(argv)
     if args.verb == "engines":
         from kdae.benchmark.engines import measure_engines
@@ -102,7 +118,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kdae.benchmark.scaling import measure_step, write_scaling
     from kdae.train import load_config
 
-    if args.verb in ("quality", "real"):
+    if args.verb == "photons":
+        from kdae.benchmark.alone import write_photons
+
+        print(f"{write_photons(args.out)} pictures written into {args.out}")
+    elif args.verb == "alone":
+        from kdae.benchmark.alone import measure_alone
+
+        print(measure_alone(args.config, args.set, args.train, args.test, args.seeds))
+    elif args.verb in ("quality", "real"):
         _compare(args.verb, args.data, args.out)
     elif args.verb == "folder":
         print(measure_folder(args.model, args.data))

@@ -1,4 +1,4 @@
-"""Makes batches of (noisy, clean) examples out of clean pictures.
+"""Makes batches of examples out of pictures: (noisy, clean), or from noisy pictures alone.
 
 Everything random in an example is drawn from (seed, step, place in the batch), and no state
 is kept. The same config and seed therefore give the same bits for any number of parallel
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kdae.data.alone import WITH_CLEAN, Supervision, alone_example
 from kdae.data.augment import (
     enlarge,
     exposure,
@@ -29,12 +30,13 @@ from kdae.data.crops import window_drawer, window_reader
 from kdae.data.patterns import patterns
 from kdae.data.sources import Pictures
 from kdae.draws import uniform
-from kdae.images import to_float
 from kdae.noise import NoiseConfig, NoiseSpec, build_noise, luma, quantize
 
 Example = tuple[Any, Any]
 """A noisy and a clean picture of the same shape, float32: tensors or arrays. The clean one is
 in [0, 1]; the noisy one may reach beyond."""
+Learned = tuple[Any, ...]
+"""What is learned from: an `Example`, or what `kdae.data.alone.alone_example` makes."""
 Op = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -47,6 +49,7 @@ def training_batches(
     patch: int,
     seed: int,
     steps: range,
+    supervision: Supervision = WITH_CLEAN,
     places: range | None = None,
     parallel: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
@@ -65,19 +68,21 @@ def training_batches(
         patch: side of the square crop in pixels.
         seed: seed of the run.
         steps: global steps, counted from 0; element i of the result belongs to `steps[i]`.
+        supervision: what is learned from.
         places: the consecutive places of each batch to make; default: all.
         parallel: how many examples are made at once; has no effect on the bits.
 
     Returns:
         A data set of (noisy, clean), each float32 `[len(places), patch, patch, channels]`;
-        clean is in [0, 1], noisy is not clipped.
+        clean is in [0, 1], noisy is not clipped. Without a clean picture, batches of what
+        `kdae.data.alone.alone_example` returns.
     """
     places = range(batch) if places is None else places
     share = len(places)
-    ops = _augmentations(augment, paired=pictures.noisy is not None)
+    ops = _augmentations(augment, pictures, supervision)
     draw = window_drawer(pictures, augment, batch, patch, seed, 4 + len(ops))
     read = window_reader(pictures, patch)
-    finish = _example_finisher(pictures, noise, ops, augment.mirrored)
+    finish = _example_finisher(pictures, noise, ops, augment.mirrored, supervision)
 
     def window(count: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return draw(count // share * batch + places.start + count % share)
@@ -124,9 +129,16 @@ def shared_batches(
 
 
 def validation_batches(
-    pictures: Pictures, noise: NoiseSpec, *, patch: int, seed: int, limit: int, multiple: int
-) -> list[Example]:
-    """Cuts the middle out of each picture, with noise that depends on (seed, picture) alone.
+    pictures: Pictures,
+    noise: NoiseSpec,
+    *,
+    patch: int,
+    seed: int,
+    limit: int,
+    multiple: int,
+    supervision: Supervision = WITH_CLEAN,
+) -> list[Learned]:
+    """Cuts the middle out of each picture, with draws that depend on (seed, picture) alone.
 
     Args:
         pictures: held-out pictures, or pairs.
@@ -135,58 +147,74 @@ def validation_batches(
         seed: seed of the run.
         limit: largest number of pictures; they are spread evenly over all.
         multiple: heights and widths are cut to multiples of this number of pixels.
+        supervision: as for `training_batches`.
 
     Returns:
-        For each picture (noisy, clean), each float32 `[1, h, w, channels]`.
+        For each picture a batch of one, as from `training_batches`; (noisy, clean) are each
+        float32 `[1, h, w, channels]`.
     """
     make_noise = build_noise(noise)
     count = min(limit, len(pictures))
-    examples = []
+    examples: list[Learned] = []
     for index in np.linspace(0, len(pictures) - 1, count).round().astype(int):
         pair = [pictures.arrays[index]]
         if pictures.noisy is not None:
             pair.insert(0, pictures.noisy[index])
         h, w = (min(side, patch) // multiple * multiple for side in pair[0].shape[:2])
         y, x = (pair[0].shape[0] - h) // 2, (pair[0].shape[1] - w) // 2
-        cut = [tf.constant(to_float(array[y : y + h, x : x + w])) for array in pair]
-        if len(cut) == 1:
-            # Negative, so that no training step shares a seed with a picture.
-            key = tf.constant([seed, -1 - int(index)], tf.int64)
-            cut.insert(0, make_noise(cut[0], key))
-        examples.append((cut[0][tf.newaxis], cut[1][tf.newaxis]))
+        cut = [tf.constant(pictures.to_float(array[y : y + h, x : x + w])) for array in pair]
+        # Negative, so that no training step shares a seed with a picture.
+        key = tf.constant([seed, -1 - int(index)], tf.int64)
+        example: Learned = tuple(cut)
+        if supervision.alone:
+            example = alone_example(tf.concat(cut, -1), key, supervision)
+        elif len(cut) == 1:
+            example = make_noise(cut[0], key), cut[0]
+        examples.append(tuple(part[tf.newaxis] for part in example))
     return examples
 
 
-def _augmentations(config: AugmentConfig, paired: bool) -> list[Op]:
+def _augmentations(
+    config: AugmentConfig, pictures: Pictures, supervision: Supervision
+) -> list[Op]:
     """Returns what is done to a window, in this order."""
+    # A turn would turn noise that is correlated along rows or columns.
+    high, wide = supervision.blind_mask
     both: list[tuple[Op, bool]] = [
         (flip_left_right, config.flip_left_right),
         (flip_up_down, config.flip_up_down),
-        (quarter_turn, config.quarter_turns),
+        (quarter_turn, config.quarter_turns and high == wide),
         (functools.partial(exposure, stops=config.exposure), config.exposure > 0),
         (functools.partial(stripes, share=config.stripes), config.stripes > 0),
     ]
-    # These would change the noise of a pair.
+    # These would change the noise of a noisy picture.
     clean_alone: list[tuple[Op, bool]] = [
         (functools.partial(enlarge, share=config.enlarged), config.enlarged > 0),
         (functools.partial(vivid, share=config.vivid), config.vivid > 0),
         (functools.partial(patterns, share=config.patterns), config.patterns > 0),
     ]
-    return [op for op, wanted in (both if paired else both + clean_alone) if wanted]
+    noisy = supervision.alone or pictures.noisy is not None
+    return [op for op, wanted in (both if noisy else both + clean_alone) if wanted]
 
 
 def _example_finisher(
-    pictures: Pictures, noise: NoiseConfig, ops: list[Op], mirrored: float
-) -> Callable[[tf.Tensor, tf.Tensor], Example]:
-    """Returns a function from an example's seeds and its window to (noisy, clean)."""
+    pictures: Pictures,
+    noise: NoiseConfig,
+    ops: list[Op],
+    mirrored: float,
+    supervision: Supervision,
+) -> Callable[[tf.Tensor, tf.Tensor], Learned]:
+    """Returns a function from an example's seeds and its window to the example."""
     channels = pictures.arrays[0].shape[-1]
     paired = pictures.noisy is not None
     make_noise = build_noise(noise.kind)
 
-    def finish(seeds: tf.Tensor, image: tf.Tensor) -> Example:
+    def finish(seeds: tf.Tensor, image: tf.Tensor) -> Learned:
         noise_seed, rounding_seed, *own_seeds, grey_seed, mirror_seed = tf.unstack(seeds)
         for op, own in zip(ops, own_seeds, strict=True):
             image = op(image, own)
+        if supervision.alone:
+            return alone_example(image, noise_seed, supervision)
 
         def with_noise(clean: tf.Tensor) -> tf.Tensor:
             noisy = quantize(make_noise(clean, noise_seed), rounding_seed, noise.quantize)

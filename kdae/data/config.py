@@ -8,31 +8,42 @@ from pydantic import Field, NonNegativeFloat, PlainValidator, PositiveInt
 
 from kdae.config import Section, Several, Share
 
+SupervisionName = Literal["clean", "pairs", "repeats", "neighbors", "blind_spot"]
 
-def _read_source(value: Any) -> str | dict[str, str] | list[str]:
+
+def _read_source(value: Any) -> str | dict[str, Any] | list[str]:
     several = isinstance(value, list | tuple) and value
     if not (
         isinstance(value, str | dict) or (several and all(isinstance(v, str) for v in value))
     ):
         raise ValueError(
-            "kdae_photos, tfds:NAME, a folder, two folders {noisy: ..., clean: ...}, or a list "
-            "of the first three"
+            "kdae_photos, tfds:NAME, a folder, two folders {noisy: ..., clean: ...}, folders "
+            "of noisy shots {repeats: [..., ...]}, or a list of the first three"
         )
     return list(value) if several else value
 
 
-Source = Annotated[str | dict[str, str] | list[str], PlainValidator(_read_source)]
-"""`kdae_photos`; `tfds:NAME`; a folder; `{noisy: ..., clean: ...}`, two folders; or a list of
-the first three."""
+Source = Annotated[str | dict[str, Any] | list[str], PlainValidator(_read_source)]
+"""`kdae_photos`; `tfds:NAME`; a folder; `{noisy: ..., clean: ...}`, two folders;
+`{repeats: [..., ...]}`, folders with noisy shots of the same scenes; or a list of the first
+three."""
+
+
+def usual_supervision(source: Source) -> SupervisionName:
+    """Returns what can be learned from a source, if nothing else is said."""
+    if isinstance(source, dict):
+        return "repeats" if "repeats" in source else "pairs"
+    return "clean"
 
 
 class DataConfig(Section):
-    """Where the clean pictures come from."""
+    """Where the pictures come from."""
 
     source: Source = "kdae_photos"
     """The pictures to train on: `kdae_photos`, which ship with the package; `tfds:NAME`, a data
-    set of TensorFlow Datasets; a folder; `{noisy: ..., clean: ...}`, two folders; or a list of
-    the first three."""
+    set of TensorFlow Datasets; a folder; `{noisy: ..., clean: ...}`, two folders;
+    `{repeats: [..., ...]}`, folders with noisy shots of the same scenes; or a list of the first
+    three."""
     validation: Source | None = None
     """Another source to validate on. Without it the source's own validation split is used, or
     for a folder a fixed tenth of its pictures."""
@@ -44,6 +55,10 @@ class DataConfig(Section):
     pictures."""
     channels: Literal[1, 3] = 1
     """Of the pictures: 1 for grey, 3 for colour."""
+    levels: Literal["file", "percentiles"] = "file"
+    """Which values of a file are 0 and 1 to the network: with `file`, black and white of its
+    type (0 and 255, or 65535); with `percentiles`, the percentiles 0.1 and 99.9 of the training
+    pictures, for files that use a part of their type's range, as scientific cameras do."""
     limit: PositiveInt | None = None
     """The largest number of pictures to train on; null for all."""
 

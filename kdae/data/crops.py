@@ -11,7 +11,6 @@ from kdae.data.augment import crop_offset
 from kdae.data.config import AugmentConfig
 from kdae.data.sources import Pictures
 from kdae.draws import split, uniform
-from kdae.images import to_float
 
 
 def window_drawer(
@@ -71,8 +70,8 @@ def window_reader(
 
     Returns:
         A function from a batch of what `window_drawer` draws to its seeds and windows, float32
-        `[batch, patch, patch, channels]` in [0, 1]. For pairs the channels of the noisy picture
-        come first, followed by those of the clean one.
+        `[batch, patch, patch, channels]`, in [0, 1], or with `pictures.levels` also beyond. For
+        pairs the channels of the noisy picture come first, followed by those of the other one.
     """
     channels = pictures.arrays[0].shape[-1]
     layers = [pictures.arrays] if pictures.noisy is None else [pictures.noisy, pictures.arrays]
@@ -81,7 +80,7 @@ def window_reader(
         # Only the windows are read and converted, as a picture may be large, or on disk.
         size = scale * patch
         windows = [
-            [to_float(layer[index][y : y + size, x : x + size]) for layer in layers]
+            [pictures.to_float(layer[index][y : y + size, x : x + size]) for layer in layers]
             for y, x in corners
         ]
         if scale > 1:

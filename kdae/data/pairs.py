@@ -1,4 +1,4 @@
-"""Matches the user's noisy pictures with their clean partners by name."""
+"""Matches pictures of the same scene by name: noisy with clean ones, or several noisy ones."""
 
 import glob
 import re
@@ -15,50 +15,49 @@ _WILD = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\])")
 _WILD_AS_REGEX = {"**/": "((?:.*/)?)", "**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
 
 
-def match_pairs(noisy: str, clean: str) -> list[tuple[Path, Path]]:
-    """Pairs the files of two folders or of two glob patterns.
+def match_files(kind: str, places: dict[str, str]) -> list[tuple[Path, ...]]:
+    """Groups the files of folders, or of glob patterns, that belong to the same scene.
 
     Args:
-        noisy: a folder, or a pattern such as "shots/*_real.png".
-        clean: a folder or a pattern too. Files of folders match by relative path without
-            suffix, those of patterns by what the wildcards stand for.
+        kind: what the groups are called in errors: `pairs` or `repeats`.
+        places: two or more folders, or patterns such as "shots/*_real.png", by their names in
+            errors. Files of folders match by relative path without suffix, those of patterns by
+            what the wildcards stand for.
 
     Returns:
-        Pairs (noisy file, clean file), sorted by name.
+        Groups with a file of each place in their order, sorted by name.
 
     Raises:
         UserError: there is nothing to match, or a picture has no partner.
     """
-    key_of = []
-    for name, place in (("noisy", noisy), ("clean", clean)):
+    key_of = {}
+    for name, place in places.items():
         path = Path(place).expanduser()
         if path.is_dir():
-            key_of.append(_key_in_folder(path))
+            key_of[name] = _key_in_folder(path)
         elif glob.has_magic(str(path)):
-            key_of.append(_key_by_pattern(str(path)))
+            key_of[name] = _key_by_pattern(str(path))
         else:
             raise UserError(
-                f"pairs: {name}: expected a folder or a pattern with *, got {place!r}"
+                f"{kind}: {name}: expected a folder or a pattern with *, got {place!r}"
                 + ("" if path.exists() else ", which does not exist")
             )
-    if glob.has_magic(noisy) != glob.has_magic(clean):
-        raise UserError(f"pairs: expected two folders or two patterns, got {noisy}, {clean}")
-    if Path(noisy) == Path(clean):
-        raise UserError(f"pairs: noisy and clean are the same: {noisy}")
-    noisy_files = _by_key("noisy", noisy, key_of[0])
-    clean_files = _by_key("clean", clean, key_of[1])
-    for files, others, other in (
-        (noisy_files, clean_files, "clean"),
-        (clean_files, noisy_files, "noisy"),
-    ):
-        lonely = [str(files[key]) for key in sorted(files.keys() - others.keys())]
+    listed = ", ".join(places.values())
+    if len({glob.has_magic(place) for place in places.values()}) > 1:
+        raise UserError(f"{kind}: expected only folders or only patterns, got {listed}")
+    if len({Path(place) for place in places.values()}) < len(places):
+        raise UserError(f"{kind}: {' and '.join(places)} are the same: {listed}")
+    files = {name: _by_key(kind, name, place, key_of[name]) for name, place in places.items()}
+    first, *others = files
+    for name, other in [pair for o in others for pair in ((first, o), (o, first))]:
+        lonely = [str(files[name][key]) for key in sorted(files[name].keys() - files[other])]
         if lonely:
             more = f" and {len(lonely) - _SHOWN} more" if len(lonely) > _SHOWN else ""
             raise UserError(
-                f"pairs: {len(lonely)} of {len(files)} pictures have no {other} partner: "
-                f"{', '.join(lonely[:_SHOWN])}{more}"
+                f"{kind}: {len(lonely)} of {len(files[name])} pictures have no {other} "
+                f"partner: {', '.join(lonely[:_SHOWN])}{more}"
             )
-    return [(noisy_files[key], clean_files[key]) for key in sorted(noisy_files)]
+    return [tuple(of[key] for of in files.values()) for key in sorted(files[first])]
 
 
 def _key_in_folder(folder: Path) -> Callable[[Path], tuple[str, ...]]:
@@ -90,12 +89,12 @@ def _set_as_regex(part: str) -> str:
 
 
 def _by_key(
-    name: str, place: str, key_of: Callable[[Path], tuple[str, ...]]
+    kind: str, name: str, place: str, key_of: Callable[[Path], tuple[str, ...]]
 ) -> dict[tuple[str, ...], Path]:
     files: dict[tuple[str, ...], Path] = {}
     for file in list_images(place):
         key = key_of(file)
         if key in files:
-            raise UserError(f"pairs: {name}: {files[key]} and {file} have the same name")
+            raise UserError(f"{kind}: {name}: {files[key]} and {file} have the same name")
         files[key] = file
     return files

@@ -1,4 +1,4 @@
-"""Loads pictures: `kdae_photos`, any TFDS data set, a folder, or two folders of pairs.
+"""Loads pictures: `kdae_photos`, any TFDS data set, a folder, or folders of pairs.
 
 Pictures are decoded once and kept as arrays of their files' type (uint8 or uint16), so that
 random crops are cheap. They stay in memory up to a limit; the rest is in a temporary file that
@@ -12,15 +12,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kdae.data.licenses import read_licenses
-from kdae.data.pairs import match_pairs
+from kdae.data.pairs import match_files
 from kdae.data.spill import RAM_LIMIT, Store
 from kdae.data.splits import SPLITS, held_out
 from kdae.errors import UserError
-from kdae.images import list_images, read_image, to_channels
+from kdae.images import list_images, read_image, to_channels, to_float
+from kdae.images.levels import Levels
 
 KDAE_PHOTOS = "kdae_photos"
 TFDS_PREFIX = "tfds:"
@@ -36,10 +38,13 @@ class Pictures:
     Attributes:
         names: a path for each picture, or the data set's own name.
         licenses: the licence of each picture, "unknown" where none is stated.
-        arrays: the clean pictures, `[H, W, C]` uint8 or uint16, all with the same C; sizes may
-            differ.
-        noisy: for pairs the noisy partner of each picture, of the same shape; else None.
+        arrays: the pictures, `[H, W, C]` uint8 or uint16, all with the same C; sizes may
+            differ. Clean ones, unless the network learns from noisy pictures alone.
+        noisy: for pairs the noisy partner of each picture, of the same shape, for repeats
+            another shot of the scene; else None.
         source: the source and the split, in words.
+        levels: the values that are 0 and 1 to the network; None for black and white of the
+            arrays' type.
     """
 
     names: list[str]
@@ -47,9 +52,14 @@ class Pictures:
     arrays: list[np.ndarray]
     noisy: list[np.ndarray] | None
     source: str
+    levels: Levels | None = None
 
     def __len__(self) -> int:
         return len(self.arrays)
+
+    def to_float(self, array: np.ndarray) -> np.ndarray:
+        """Turns one of the arrays, or a part of it, into float32 as the network sees it."""
+        return self.levels.to_float(array) if self.levels else to_float(array)
 
     @property
     def description(self) -> str:
@@ -95,7 +105,7 @@ class _Candidate:
 
 
 def load_pictures(
-    source: str | os.PathLike[str] | dict[str, str] | list[str],
+    source: str | os.PathLike[str] | dict[str, Any] | list[str],
     split: str,
     channels: int,
     limit: int | None = None,
@@ -115,7 +125,9 @@ def load_pictures(
             a folder, searched with its subfolders (for licences see `kdae.data.licenses`); or
             {"noisy": ..., "clean": ...}: two folders, matched by relative path without suffix,
             or two patterns such as "shots/*_real.png" and "shots/*_mean.png", matched by what
-            `*` stands for. Or a list of sources, all clean pictures or all pairs.
+            `*` stands for. Or {"repeats": [..., ...]}: two or more such folders or patterns
+            with noisy shots of the same scenes. Or a list of sources, all without partners or
+            all with.
         split: "train", "validation" or "test". Folders and pairs are divided by
             `kdae.data.splits.held_out`, TFDS data sets by `kdae.data.splits.choose_examples`.
         channels: 1 (grey) or 3 (RGB); pictures are converted.
@@ -154,7 +166,7 @@ def load_pictures(
     problems: list[str] = []
     candidates: Iterable[_Candidate]
     if isinstance(source, dict):
-        candidates, label = _pairs(source, split, whole, problems)
+        candidates, label = _groups(source, split, whole, problems)
     elif str(source) == KDAE_PHOTOS or str(source).startswith(TFDS_PREFIX):
         candidates, label = _tfds(str(source), split, data_dir)
     else:
@@ -207,30 +219,43 @@ def _folder(
     return candidates, f"folder {folder}"
 
 
-def _pairs(
-    source: dict[str, str], split: str, whole: bool, problems: list[str]
+def _groups(
+    source: dict[str, Any], split: str, whole: bool, problems: list[str]
 ) -> tuple[Iterator[_Candidate], str]:
-    if set(source) != {"noisy", "clean"}:
+    kind, places = "pairs", dict(source)
+    if set(source) == {"repeats"} and isinstance(source["repeats"], list):
+        kind = "repeats"
+        places = {f"repeats[{number}]": place for number, place in enumerate(source[kind])}
+    elif set(source) == {"noisy", "clean"}:
+        places = {name: source[name] for name in ("noisy", "clean")}
+    else:
         raise UserError(
-            f"data source: expected the keys noisy and clean, got {', '.join(map(str, source))}"
+            "data source: expected the keys noisy and clean, or repeats with a list of "
+            f"folders, got {', '.join(map(str, source))}"
         )
-    pairs = match_pairs(source["noisy"], source["clean"])
-    chosen = pairs if whole else held_out(pairs, split)
-    label = f"pairs {source['noisy']} and {source['clean']}"
+    if len(places) < 2 or not all(isinstance(place, str) for place in places.values()):
+        raise UserError(f"{kind}: expected two or more folders, got {list(places.values())}")
+    groups = match_files(kind, places)
+    chosen = groups if whole else held_out(groups, split)
+    label = f"{kind} {' and '.join(places.values())}"
     return _matching(_read_all(chosen, problems)), label
 
 
 def _matching(
     groups: Iterator[tuple[tuple[Path, ...], list[np.ndarray]]],
 ) -> Iterator[_Candidate]:
-    for (noisy_file, clean_file), (noisy, clean) in groups:
-        if noisy.shape[:2] != clean.shape[:2]:
-            sizes = ["x".join(map(str, array.shape[1::-1])) for array in (noisy, clean)]
-            raise UserError(
-                f"pair of different sizes: {noisy_file} is {sizes[0]}, "
-                f"{clean_file} is {sizes[1]} pixels"
-            )
-        yield _Candidate(str(clean_file), "unknown", clean, noisy)
+    for files, arrays in groups:
+        for file, array in zip(files[1:], arrays[1:], strict=True):
+            if array.shape[:2] != arrays[0].shape[:2]:
+                sizes = ["x".join(map(str, one.shape[1::-1])) for one in (arrays[0], array)]
+                raise UserError(
+                    f"pair of different sizes: {files[0]} is {sizes[0]}, "
+                    f"{file} is {sizes[1]} pixels"
+                )
+        # Of more than two shots each is paired with the next one, and the last with the first.
+        for place in range(1, len(files) + (len(files) > 2)):
+            last, this = place - 1, place % len(files)
+            yield _Candidate(str(files[this]), "unknown", arrays[this], arrays[last])
 
 
 def _tfds(

@@ -8,6 +8,7 @@ a level of 255 against the whole picture (see `kdae.export.halo`); with the exac
 spans all that the network sees, none moves at all. Memory depends on the tile alone.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ import numpy as np
 from kdae.engine.adjust import REACH, Strength, mix
 from kdae.engine.machine import tile_memory
 from kdae.images import Span, from_float, grid, spans, to_float
+from kdae.images.levels import Levels
 
 # Noise reaches beyond [0, 1], a picture on the 0-255 scale further than this.
 FLOAT_RANGE = (-2.0, 3.0)
@@ -48,7 +50,7 @@ class Denoiser:
     Args:
         network: See `Network`.
         card: The model card; `channels`, `size_multiple`, `halo` and, if it has them,
-            `exact_halo` and `margin` are used.
+            `exact_halo`, `margin` and `levels` are used.
         exact: Whether tiles get all the context that the network sees, `exact_halo`.
 
     Raises:
@@ -73,6 +75,7 @@ class Denoiser:
             raise ValueError(
                 f"card: channels {self.channels}, but the model takes {network.channels}"
             )
+        self.levels = Levels(*card["levels"]) if "levels" in card else None
         # At least that much: the last tile is continued from its own pixels.
         self.halo = max(halo, self.margin + self.multiple)
 
@@ -96,7 +99,8 @@ class Denoiser:
         Args:
             image: [H, W], [H, W, 1], [H, W, 2] (grey, alpha), [H, W, 3] or [H, W, 4] (RGB,
                 alpha); uint8, uint16, or float32 or float64 with black 0 and white 1 (noise may
-                reach beyond).
+                reach beyond). If the card has `levels`, floats are in the units of the files
+                that the model was trained on.
             strength: 0 gives the noisy picture back, 1 the denoised one, values between the
                 mixture `noisy + strength * (denoised - noisy)`. A `Strength` sets brightness
                 and colour apart, and can keep detail.
@@ -110,7 +114,8 @@ class Denoiser:
                 its own: near infrared, fluorescence. None: see `image`.
 
         Returns:
-            An array of the image's shape and dtype; floats are clipped to [0, 1].
+            An array of the image's shape and dtype; floats are clipped to [0, 1] unless the
+            card has `levels`.
 
         Raises:
             ValueError: naming the argument, what was expected and what came.
@@ -130,7 +135,11 @@ class Denoiser:
         grey = source.shape[-1] == 3 and _channels_are_equal(source)
         if grey:
             colours, source, target = target, source[..., :1], target[..., :1]
-        if source.dtype.kind == "f":
+        if self.levels:
+            _check_finite(source)
+            store = functools.partial(self.levels.from_float, dtype=image.dtype)
+            self._map(source, target, amount, tile, self.levels.to_float, store, progress)
+        elif source.dtype.kind == "f":
             _check_range(source)
             self._map(source, target, amount, tile, _as_float32, _clipped, progress)
         else:
@@ -176,7 +185,8 @@ class Denoiser:
         """Denoises [H, W, C] floats, C = 1 or 3; neither input nor output is clipped.
 
         Args:
-            image: float, black 0 and white 1, noise of any size around them.
+            image: float, black 0 and white 1, noise of any size around them. If the card has
+                `levels`, these are 0 and 1.
             tile: see `denoise`.
 
         Returns:
@@ -309,10 +319,16 @@ def _check_image(image: np.ndarray) -> None:
         )
 
 
-def _check_range(image: np.ndarray) -> None:
+def _check_finite(image: np.ndarray) -> tuple[float, float]:
+    """Returns the lowest and the highest value."""
     low, high = float(image.min()), float(image.max())  # NaN, if there is one anywhere
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError("image: expected finite values, got NaN or infinity")
+    return low, high
+
+
+def _check_range(image: np.ndarray) -> None:
+    low, high = _check_finite(image)
     if low < FLOAT_RANGE[0] or high > FLOAT_RANGE[1]:
         raise ValueError(
             f"image: expected floats with black 0 and white 1, got {low:g} to {high:g}"

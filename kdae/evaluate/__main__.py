@@ -80,11 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     pictures = load_pictures(
         source, "test", denoiser.channels, args.limit, SSIM_MIN_SIZE, whole=True
     )
-    pictures, grey = _grey_as_grey(pictures)
+    pictures, grey = _grey_as_grey(dataclasses.replace(pictures, levels=denoiser.levels))
     named = args.data.startswith(TFDS_PREFIX)
     data = args.data if named else Path(args.data).resolve().name
     tasks: dict[str, Iterable[Example]] = {
-        text: noisy_examples(pictures.arrays, spec, clip=args.clip, seed=args.seed)
+        text: noisy_examples(
+            map(pictures.to_float, pictures.arrays), spec, clip=args.clip, seed=args.seed
+        )
         for text, spec in specs.items()
     } or {args.pairs: pair_examples(pictures)}
     results = []

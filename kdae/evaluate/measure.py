@@ -81,7 +81,7 @@ def noisy_examples(
     The noise depends only on its spec, the seed and the place of the picture.
 
     Args:
-        pictures: Clean pictures, uint8 or uint16 [H, W, C].
+        pictures: Clean pictures [H, W, C]: uint8, uint16, or float32 as the model sees them.
         spec: The spec of the noise, see `kdae.noise`.
         clip: Whether to clip the noisy pictures to [0, 1] and round them to 8 bits.
         seed: The seed, at least 0.
@@ -92,7 +92,7 @@ def noisy_examples(
     add_noise = build_noise(spec)
     key = zlib.crc32(json.dumps(spec, sort_keys=True).encode())
     for index, picture in enumerate(pictures):
-        clean = to_float(picture)
+        clean = picture if picture.dtype == np.float32 else to_float(picture)
         words = np.random.SeedSequence([seed, index, key]).generate_state(2)
         noisy = add_noise(tf.constant(clean), tf.constant(words.view(np.int32))).numpy()
         yield to_eight_bits(noisy) if clip else noisy, clean
@@ -101,7 +101,7 @@ def noisy_examples(
 def pair_examples(pictures: Pictures) -> Iterator[Example]:
     """Yields noisy and clean pictures that were loaded as pairs, as float32 [H, W, C]."""
     for noisy, clean in zip(pictures.noisy or [], pictures.arrays, strict=True):
-        yield to_float(noisy), to_float(clean)
+        yield pictures.to_float(noisy), pictures.to_float(clean)
 
 
 def to_eight_bits(image: np.ndarray) -> np.ndarray:

@@ -53,6 +53,14 @@ class ExportRequest:
     folder: Path
     max_pixels: int
 
+    @property
+    def clipped(self) -> bool:
+        """Whether an output below 0 or above 1 is clipped.
+
+        With `levels` in the card 0 and 1 are percentiles, beyond which values are real.
+        """
+        return "levels" not in self.card
+
 
 @dataclass(frozen=True)
 class Bounds:

@@ -12,6 +12,7 @@ from kdae.data import KDAE_PHOTOS, load_pictures
 from kdae.images import from_float, to_float
 from kdae.noise import build_noise
 
+SIDE = 256  # height and width of all photographs, in pixels
 SIGMA = 25  # noise of the measured photographs, on the 0 to 255 scale
 _CALIBRATION, _MEASURED = 48, 8
 _ANY_LEVEL = {"gaussian": {"sigma": [0, 55]}}
@@ -53,12 +54,14 @@ def calibration_pictures(
     Args:
         card: The model card. If it names no training noise, Gaussian noise up to sigma 55 is
             used.
-        side: The height and width of the squares that are cut from the photographs, in pixels.
+        side: The height and width of the squares that are cut from the photographs, in pixels;
+            above `SIDE` whole photographs are returned.
         count: The largest number of photographs.
 
     Returns:
         float32 [side, side, C] in [0, 1], one per photograph.
     """
+    side = min(side, SIDE)
     noise = card.get("training", {}).get("noise", {}).get("kind", _ANY_LEVEL)
     pictures = load_pictures(KDAE_PHOTOS, "train", int(card["channels"]), min_size=side)
     step = max(len(pictures) // count, 1)

@@ -76,7 +76,7 @@ def _summary(out: Path) -> str:
         noise = "pairs: " + ", ".join(f"{key} {name}" for key, name in noise["pairs"].items())
     return (
         f"{result['psnr_noisy']:.2f} dB noisy, {result['psnr']:.2f} dB denoised "
-        f"on {result['images']} held-out pictures ({noise})"
+        f"on {result['images']} held-out pictures ({result.get('note', noise)})"
     )
 
 

@@ -24,11 +24,16 @@ from pydantic import (
 )
 
 from kdae.config import Section, Several, Share, read_section
-from kdae.data import AugmentConfig, DataConfig
+from kdae.data import AugmentConfig, DataConfig, Supervision
+from kdae.data.config import SupervisionName, usual_supervision
 from kdae.errors import UserError
 from kdae.model import ModelConfig
 from kdae.noise import NoiseConfig, NoiseSpec
 from kdae.train.losses import LossConfig
+
+_CHANGES_NOISE = (
+    "halved", "exposure", "stripes", "enlarged", "vivid", "patterns", "mirrored",
+)  # fmt: skip
 
 
 class GrowConfig(Section):
@@ -45,6 +50,15 @@ class GrowConfig(Section):
 class TrainConfig(Section):
     """How the filters are learned."""
 
+    supervision: SupervisionName | None = None
+    """What is learned from: `clean` pictures, to which noise is added; `pairs` of a noisy and a
+    clean picture; or noisy pictures alone: `repeats` of the same scene, `neighbors` or
+    `blind_spot`, see `kdae.data.alone`. null: `pairs` and `repeats` where `data.source` has
+    them, else `clean`."""
+    blind_mask: Annotated[Several[PositiveInt], Field(min_length=2, max_length=2)] = (1, 1)
+    """For `blind_spot`, height and width in pixels, odd, of what is replaced around a pixel:
+    twice as far as noise is correlated, and one pixel more. `[1, 9]` is for noise that four
+    neighbours in a row share, `[1, 1]` for independent noise."""
     steps: PositiveInt = 3000
     """The number of batches trained on."""
     batch: PositiveInt = 16
@@ -103,9 +117,19 @@ class TrainConfig(Section):
             raise ValueError("stages in the order of their `at`")
         return grow
 
+    @field_validator("blind_mask")
+    @classmethod
+    def _odd(cls, mask: tuple[int, ...]) -> tuple[int, ...]:
+        if any(side % 2 == 0 for side in mask):
+            raise ValueError("two odd sizes, such as [1, 9]")
+        return mask
+
 
 class ValidationConfig(Section):
-    """What is measured during training: fixed noise on the middle of held-out pictures."""
+    """What is measured during training: the middle of held-out pictures, with fixed noise.
+
+    Where there is no clean picture, the objective of training is measured, as PSNR.
+    """
 
     noise: NoiseSpec | None = Field(default={"gaussian": {"sigma": 25}})
     """The noise, drawn once per picture; null for the training noise."""
@@ -126,9 +150,72 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
     validation: ValidationConfig = ValidationConfig()
 
+    @property
+    def supervision(self) -> Supervision:
+        """What is learned from."""
+        kind = self.train.supervision or usual_supervision(self.data.source)
+        high, wide = self.train.blind_mask
+        return Supervision(kind, (high, wide))
+
+    @property
+    def held_out_supervision(self) -> Supervision:
+        """What is measured in validation: the same, unless clean pictures are given for it."""
+        if self.data.validation is not None and self.supervision.alone:
+            kind = usual_supervision(self.data.validation)
+            if kind != "clean":
+                return Supervision(kind)
+        return self.supervision
+
+    @property
+    def size_multiple(self) -> int:
+        """The number of pixels of which heights and widths of patches are multiples."""
+        # The network sees half a patch.
+        halves = 2 if self.supervision.kind == "neighbors" else 1
+        return self.model.size_multiple * halves
+
+    @model_validator(mode="before")
+    @classmethod
+    def _loss_of_noisy_targets(cls, tree: Any) -> Any:
+        """Makes the L2 loss the default where targets are noisy.
+
+        It leads to the mean of the targets, in which noise averages out. L1 leads to their
+        median, which for skewed noise, such as that of few photons, is not the clean value.
+        """
+        if not isinstance(tree, dict) or "loss" in tree:
+            return tree
+        train, data = (
+            dict(tree[name]) if isinstance(tree.get(name), dict | Section) else {}
+            for name in ("train", "data")
+        )
+        kind = train.get("supervision") or usual_supervision(data.get("source", ""))
+        if Supervision(kind).alone:
+            return tree | {"loss": {"l1": 0.0, "l2": 1.0}}
+        return tree
+
+    @model_validator(mode="after")
+    def _fitting_supervision(self) -> Config:
+        supervision, usual = self.supervision, usual_supervision(self.data.source)
+        if usual != supervision.kind and {usual, supervision.kind} & {"pairs", "repeats"}:
+            raise UserError(
+                f"train.supervision: expected {usual}, which data.source is for, "
+                f"got {supervision.kind}"
+            )
+        if supervision.kind != "blind_spot" and supervision.blind_mask != (1, 1):
+            raise UserError(
+                "train.blind_mask: expected [1, 1] unless train.supervision is blind_spot, got "
+                f"{list(supervision.blind_mask)}"
+            )
+        for name in _CHANGES_NOISE if supervision.alone else ():
+            if value := getattr(self.augment, name):
+                raise UserError(
+                    f"augment.{name}: expected 0 with {supervision.kind}, as it would change "
+                    f"the noise, got {value}"
+                )
+        return self
+
     @model_validator(mode="after")
     def _whole_strides(self) -> Config:
-        stride = self.model.size_multiple
+        stride = self.size_multiple
         stages = {"train": self.train.patch}
         stages |= {f"train.grow[{i}]": grow.patch for i, grow in enumerate(self.train.grow)}
         for where, patch in stages.items():

@@ -12,6 +12,7 @@ One process alone writes it; where there are several workers, it is the chief.
 from __future__ import annotations
 
 import csv
+import functools
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -19,18 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kdae.cards import CARD, MODEL, write_card
-from kdae.data import Example, Pictures
+from kdae.data import Learned, Pictures
 from kdae.errors import UserError, first_line
 from kdae.files import replace_file
-from kdae.metrics import psnr
 from kdae.model import describe, save_model
 from kdae.train.config import Config, to_dict
-from kdae.train.plots import plot_curves, plot_samples
-from kdae.train.step import State, validate
+from kdae.train.objectives import noisy_pictures, validate
+from kdae.train.plots import panels, plot_curves, plot_samples
+from kdae.train.residual import Residual, measure_residual
+from kdae.train.step import State
 
 CONFIG, HISTORY = "config.yaml", "history.csv"
 CHECKPOINTS = "checkpoints"
@@ -49,7 +50,8 @@ class Record:
         out: the run folder.
         state: what is trained.
         pictures: the pictures trained on.
-        examples: held-out (noisy, clean) pictures, from `validation_batches`.
+        examples: held-out pictures, from `validation_batches`, for
+            `config.held_out_supervision`.
         command: the command that repeats the run, for the model card.
         on_validation: see `kdae.train.train`.
     """
@@ -60,13 +62,15 @@ class Record:
         out: Path,
         state: State,
         pictures: Pictures,
-        examples: list[Example],
+        examples: list[Learned],
         command: str,
         on_validation: OnValidation | None = None,
     ) -> None:
         self.on_validation = on_validation
         self.config, self.out, self.state = config, out, state
         self.pictures, self.examples, self.command = pictures, examples, command
+        self.supervision = config.held_out_supervision
+        self.shown = [self._shown(example) for example in examples]
         self.manager = tf.train.CheckpointManager(
             state.checkpoint(), str(out / CHECKPOINTS), max_to_keep=2
         )
@@ -99,7 +103,7 @@ class Record:
             "step": step,
             "loss": f"{data:.6g}",
             "regularization": f"{penalty:.6g}",
-            "psnr": f"{validate(self.state.averaged, self.examples):.4f}",
+            "psnr": f"{self._psnr():.4f}",
             "learning_rate": f"{float(self.state.optimizer.learning_rate):.6g}",
             "seconds": f"{float(self.state.seconds.numpy()):.1f}",
         }
@@ -111,10 +115,11 @@ class Record:
             with self.writer.as_default(step):
                 for key, value in row.items():
                     tf.summary.scalar(key, float(value))
-                for noisy, clean in self.examples[:2]:
-                    denoised = self.state.averaged(noisy, training=False)
-                    strip = tf.clip_by_value(tf.concat([noisy, denoised, clean], axis=2), 0, 1)
-                    tf.summary.image("noisy, denoised, clean", strip)
+                for noisy, clean in self.shown[:2]:
+                    shown = [image for _, image in panels(self.state.averaged, noisy, clean)]
+                    strip = tf.clip_by_value(tf.concat(shown, axis=2), 0, 1)
+                    last = "clean" if clean is not None else "removed"
+                    tf.summary.image(f"noisy, denoised, {last}", strip)
         if self.on_validation:
             self.on_validation(step, float(row["psnr"]), self.state.averaged)
 
@@ -151,33 +156,64 @@ class Record:
     def finish(self) -> None:
         """Writes the model, its card and the pictures."""
         save_model(self.state.averaged, self.out / MODEL)
-        write_card(self._card(), self.out / CARD)
+        residual = self._residual() if self.config.supervision.alone else None
+        write_card(self._card(residual), self.out / CARD)
         if self.rows:
             plot_curves(self.out / HISTORY, self.out / "curves.png")
-        plot_samples(self.state.averaged, self.examples, self.out / "samples.png")
+        plot_samples(self.state.averaged, self.shown, self.out / "samples.png")
 
     def clear(self) -> None:
         """Removes the checkpoints: two thirds of the folder, not needed after the run."""
         shutil.rmtree(self.out / CHECKPOINTS)
 
-    def _card(self) -> dict[str, Any]:
+    def _shown(self, example: Learned) -> tuple[Any, Any]:
+        """Returns the noisy picture of an example, and the clean one or None."""
+        clean = None if self.supervision.alone else example[1]
+        return noisy_pictures(example, self.supervision), clean
+
+    def _psnr(self) -> float:
+        forward = functools.partial(self.state.averaged, training=False)
+        return validate(forward, self.examples, self.supervision)
+
+    def _residual(self) -> Residual:
+        """Measures what the network removes, and says it."""
+        forward = functools.partial(self.state.averaged, training=False)
+        residual = measure_residual([noisy for noisy, _ in self.shown], forward)
+        sigma = residual.sigma * self._unit()
+        print(f"the noise that was removed has a standard deviation of {sigma:.4g}")
+        for warning in residual.warnings():
+            print(f"warning: {warning}", file=sys.stderr)
+        return residual
+
+    def _unit(self) -> float:
+        """The span of values from 0 to 1 of the network, in values of the files."""
+        levels = self.pictures.levels
+        return levels.high - levels.low if levels else 255.0
+
+    def _card(self, residual: Residual | None) -> dict[str, Any]:
         config, pictures, examples = self.config, self.pictures, self.examples
-        noisy = [float(psnr(noisy, clean)[0]) for noisy, clean in examples]
         validated = config.data.validation or config.data.source
-        trained = {"kind": config.noise.kind, "quantize": config.noise.quantize}
+        trained: dict[str, Any] = {"kind": config.noise.kind, "quantize": config.noise.quantize}
         measured = {
             "data": f"validation: {validated}",
             "noise": noise_of(validated, config.validation.noise or config.noise.kind),
             "images": len(examples),
-            "psnr_noisy": round(float(np.mean(noisy)), 3),
+            "psnr_noisy": round(validate(lambda noisy: noisy, examples, self.supervision), 3),
             # Measured anew, since a run may end between two validations.
-            "psnr": round(validate(self.state.averaged, examples), 3),
+            "psnr": round(self._psnr(), 3),
             "command": self.command,
         }
+        if residual:
+            # An estimate, with which exports to 8 bits choose their ranges.
+            sigma = min(round(255 * residual.sigma, 2), 255.0)
+            trained = {"kind": {"gaussian": {"sigma": sigma}}, "quantize": 0.0}
+        if self.supervision.alone:
+            measured["noise"] = "of the pictures"
+            measured["note"] = "PSNR against noisy targets, not against clean pictures"
         card = describe(self.state.averaged, self.out.resolve().name)
         if config.augment.mirrored:
             card["margin"] = -(-MARGIN // card["size_multiple"]) * card["size_multiple"]
-        return card | {
+        card |= {
             "model": to_dict(config.model),
             "training": {
                 "command": self.command,
@@ -186,10 +222,17 @@ class Record:
                 "source": str(config.data.source),
                 "pictures": len(pictures),
                 "licenses": pictures.license_summary,
-                "noise": noise_of(config.data.source, trained),
+                "supervision": config.supervision.kind,
+                "noise": trained if residual else noise_of(config.data.source, trained),
             },
             "results": [measured],
         }
+        if pictures.levels:
+            card["levels"] = list(pictures.levels)
+        if residual:
+            figures = residual._replace(sigma=residual.sigma * self._unit())._asdict()
+            card["removed"] = {name: round(value, 4) for name, value in figures.items()}
+        return card
 
 
 def noise_of(source: Any, added: Any) -> Any:

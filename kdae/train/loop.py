@@ -21,6 +21,7 @@ from kdae.model.quantization import choose_ranges, rounded_layers
 from kdae.train.config import Config
 from kdae.train.distributed import Workers
 from kdae.train.folder import Record
+from kdae.train.objectives import noisy_pictures
 from kdae.train.step import State, build_step
 
 
@@ -110,13 +111,14 @@ class Loop:
 
     def _step_function(self, eight_bits: bool) -> Any:
         """Returns the function that takes a step; chooses the int8 ranges once, if needed."""
+        supervision = self.config.supervision
         if eight_bits and not self.state.ranges.numpy().any():
             examples = validation_batches(
                 self.pictures, self.config.noise.kind, patch=self.config.validation.patch,
                 seed=self.config.train.seed, limit=self.config.validation.limit,
-                multiple=self.config.model.size_multiple,
+                multiple=self.config.size_multiple, supervision=supervision,
             )  # fmt: skip
-            noisy = [np.clip(noisy[0], 0, 1) for noisy, _ in examples]
+            noisy = [np.clip(noisy_pictures(e, supervision)[0], 0, 1) for e in examples]
             ranges = choose_ranges(self.state.averaged, noisy)
             self.state.ranges.assign(list(map(ranges.get, rounded_layers(self.state.model))))
             # Another kind of machine may round differently.
@@ -134,7 +136,7 @@ class Loop:
                 make = functools.partial(
                     training_batches, self.pictures, self.config.noise, self.config.augment,
                     batch=batch, patch=patch, seed=config.seed,
-                    steps=range(max(start, done), end),
+                    steps=range(max(start, done), end), supervision=self.config.supervision,
                 )  # fmt: skip
                 stage = iter(shared_batches(self.strategy, batch, make))
                 for _ in range(max(start, done), end):

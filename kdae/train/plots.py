@@ -13,7 +13,6 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from kdae.data import Example
 from kdae.files import replace_file
 from kdae.metrics import psnr
 
@@ -44,13 +43,13 @@ def plot_curves(history: str | Path, out: str | Path) -> None:
 
 
 def plot_samples(
-    model: keras.Model, examples: list[Example], out: str | Path, count: int = 4
+    model: keras.Model, examples: list[tuple[Any, Any]], out: str | Path, count: int = 4
 ) -> None:
-    """Draws rows of a noisy, the denoised and the clean picture, with the PSNR of each.
+    """Draws rows of a noisy and the denoised picture, and the clean one or what was removed.
 
     Args:
         model: the denoiser.
-        examples: (noisy, clean), each [1, H, W, C] in [0, 1].
+        examples: (noisy, clean), each [1, H, W, C] in [0, 1]; clean may be None.
         out: the PNG to write.
         count: largest number of rows, spread evenly over the examples.
     """
@@ -61,14 +60,7 @@ def plot_samples(
         gridspec_kw=margins | {"top": 1 - 0.1 / len(picks)},
     )  # fmt: skip
     for axes, index in zip(grid, picks, strict=True):
-        noisy, clean = examples[index]
-        denoised = model(noisy, training=False)
-        titles = [
-            f"noisy, {float(psnr(noisy, clean)[0]):.2f} dB",
-            f"denoised, {float(psnr(denoised, clean)[0]):.2f} dB",
-            "clean",
-        ]
-        for ax, image, title in zip(axes, (noisy, denoised, clean), titles, strict=True):
+        for ax, (title, image) in zip(axes, panels(model, *examples[index]), strict=True):
             pixels = np.clip(np.asarray(image)[0], 0, 1)
             # matplotlib draws a grey picture only without a channel axis.
             pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
@@ -76,6 +68,21 @@ def plot_samples(
             ax.set_title(title, fontsize=10)
             ax.axis("off")
     _save(figure, out)
+
+
+def panels(model: keras.Model, noisy: Any, clean: Any | None) -> list[tuple[str, Any]]:
+    """Returns titles and pictures: noisy, denoised, and clean or else what was removed.
+
+    Where nothing was removed, the last one is grey.
+    """
+    denoised = model(noisy, training=False)
+    if clean is None:
+        return [("noisy", noisy), ("denoised", denoised), ("removed", noisy - denoised + 0.5)]
+    return [
+        (f"noisy, {float(psnr(noisy, clean)[0]):.2f} dB", noisy),
+        (f"denoised, {float(psnr(denoised, clean)[0]):.2f} dB", denoised),
+        ("clean", clean),
+    ]
 
 
 def plot_search(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import tensorflow as tf
 from kdae.cards import CARD, load_card
 from kdae.data import Pictures, joined, load_pictures, validation_batches
 from kdae.errors import UserError
+from kdae.images.levels import measure_levels
 from kdae.model import load_model
 from kdae.train.config import Config, load_config, save_config, to_dict
 from kdae.train.distributed import Workers
@@ -63,7 +65,9 @@ def train(
         state = build_state(config, strategy)
     record = None
     if workers.is_chief:
-        held_out = _load(config, "validation", config.model.size_multiple)
+        supervision = config.held_out_supervision
+        held_out = _load(config, "validation", config.size_multiple)
+        held_out = dataclasses.replace(held_out, levels=pictures.levels)
         print(f"training on {pictures.description}; validating on {held_out.description}")
         examples = validation_batches(
             held_out,
@@ -71,7 +75,8 @@ def train(
             patch=config.validation.patch,
             seed=config.train.seed,
             limit=config.validation.limit,
-            multiple=config.model.size_multiple,
+            multiple=config.size_multiple,
+            supervision=supervision,
         )
         # Also for a resumed run that was killed before its first checkpoint.
         if config.train.init and not tf.train.latest_checkpoint(out / CHECKPOINTS):
@@ -115,7 +120,14 @@ def resumed_config(out: Path, given: Config | None) -> Config:
 
 def _training_pictures(config: Config) -> Pictures:
     largest = max([config.train.patch, *(g.patch for g in config.train.grow)])
-    return joined([_load(config, split, largest) for split in config.data.train_on])
+    pictures = joined([_load(config, split, largest) for split in config.data.train_on])
+    if config.data.levels == "file":
+        return pictures
+    try:
+        levels = measure_levels(pictures.arrays)
+    except ValueError as error:
+        raise UserError(f"data.levels: {pictures.source}: {error}") from error
+    return dataclasses.replace(pictures, levels=levels)
 
 
 def _load(config: Config, split: str, at_least: int) -> Pictures:

@@ -14,13 +14,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kdae.data import Example
 from kdae.engine.machine import has_bfloat16
-from kdae.metrics import psnr
 from kdae.model import build_denoiser
 from kdae.model.quantization import rounded_layers, with_ranges
 from kdae.train.config import Config
-from kdae.train.losses import l1_l2
+from kdae.train.objectives import data_term
 from kdae.train.optimizers import build_optimizer
 
 
@@ -113,13 +111,14 @@ def build_step(
         eight_bits: rounds tensors to 8 bits within `state.ranges`.
 
     Returns:
-        A function of an iterator over (distributed) batches (noisy, clean). It takes the next
-        batch, updates `state`, and returns the data term and the regularization term of the
-        loss as float32 scalars. All of `state` changes in one call, so that an interrupt cannot
-        leave it half changed.
+        A function of an iterator over (distributed) batches, for `config.supervision`. It takes
+        the next batch, updates `state`, and returns the data term and the regularization term
+        of the loss as float32 scalars. All of `state` changes in one call, so that an interrupt
+        cannot leave it half changed.
     """
     replicas = strategy.num_replicas_in_sync
-    loss, model, optimizer = config.loss, state.model, state.optimizer
+    loss, supervision = config.loss, config.supervision
+    model, optimizer = state.model, state.optimizer
     scale = getattr(optimizer, "scale_loss", lambda value: value)
 
     def forward(noisy: tf.Tensor) -> tf.Tensor:
@@ -129,10 +128,10 @@ def build_step(
         ranges = dict(zip(rounded_layers(model), bounds, strict=True))
         return with_ranges(model, ranges, whole=False)(noisy)
 
-    def replica_step(noisy: tf.Tensor, clean: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def replica_step(*batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        progress = tf.cast(state.step, tf.float32) / config.train.steps
         with tf.GradientTape() as tape:
-            restored = forward(noisy)
-            data = tf.reduce_mean(l1_l2(clean, restored, loss.l1, loss.l2, loss.reduction))
+            data = data_term(forward, batch, supervision, loss, progress)
             penalty = tf.add_n(model.losses) if model.losses else tf.zeros([])
             scaled = scale(data + penalty)
         gradients = tape.gradient(scaled, model.trainable_variables)
@@ -159,11 +158,3 @@ def build_step(
         return data, penalty
 
     return step
-
-
-def validate(model: keras.Model, examples: list[Example]) -> float:
-    """Returns the mean PSNR in dB of the examples, denoised by `model`."""
-    if not examples:
-        raise ValueError("examples: expected at least one picture, got none")
-    values = [float(psnr(clean, model(noisy, training=False))[0]) for noisy, clean in examples]
-    return sum(values) / len(values)

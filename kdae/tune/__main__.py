@@ -25,6 +25,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+
 from kdae.errors import UserError, run_main
 from kdae.tables import columns
 
@@ -63,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--trials", type=int, metavar="N", help="number of trials (default: all values)"
     )
     parser.add_argument(
-        "--test", metavar="SOURCE", help="new pictures (default: the test split)"
+        "--test",
+        metavar="SOURCE",
+        help="new pictures (default: the test split); may be '{noisy: ..., clean: ...}'",
     )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder of the search")
     args = parser.parse_args(argv)
@@ -74,12 +78,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if args.trials is not None and args.trials < 1:
         raise UserError(f"--trials: expected at least 1, got {args.trials}")
+    pairs = (args.test or "").startswith("{")
+    test_source = yaml.safe_load(args.test) if pairs else args.test
     words = sys.argv[1:] if argv is None else argv
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = tune(
             load_config(args.config, args.set), [parse_search(text) for text in args.search],
-            args.out, trials=args.trials, test=args.test,
+            args.out, trials=args.trials, test=test_source,
             command=shlex.join(["python", "-m", "kdae.tune", *words]),
         )  # fmt: skip
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ to a file which model is measured, so that no other model can be measured on the
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -39,6 +40,11 @@ def check_unseen(config: Config, test: Source | None) -> None:
             picture.
     """
     data = config.data
+    if config.supervision.alone and not isinstance(test, dict):
+        raise UserError(
+            f"--test: expected {{noisy: ..., clean: ...}} with {config.supervision.kind}, as "
+            f"only clean pictures tell how good a model is, got {test!r}"
+        )
     if test is None and data.validation is not None:
         raise UserError(
             "--test: needed with data.validation, as all of data.source is trained on"
@@ -95,9 +101,12 @@ def measure_once(seal: Path, run: Path, config: Config, test: Source | None) -> 
     pictures = _test_pictures(config, test)
     spec = _as_mapping(config.validation.noise or config.noise.kind)
     paired = pictures.noisy is not None
-    samples = pair_examples(pictures) if paired else noisy_examples(pictures.arrays, spec)
+    denoiser = load(run)
+    pictures = dataclasses.replace(pictures, levels=denoiser.levels)
+    clean = map(pictures.to_float, pictures.arrays)
+    samples = pair_examples(pictures) if paired else noisy_examples(clean, spec)
     noise = "of the pairs" if paired else json.dumps(spec)
-    result = evaluate(load(run).denoise_float, samples, pictures.source, noise)
+    result = evaluate(denoiser.denoise_float, samples, pictures.source, noise)
     text = json.dumps({"model": model, "result": result}, indent=2) + "\n"
     replace_file(seal, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return result

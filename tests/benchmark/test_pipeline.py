@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import tensorflow as tf
 from kdae.benchmark import pipeline
 from kdae.benchmark.__main__ import main
 from kdae.errors import UserError
-from kdae.train.config import config_from_dict
+from kdae.train.config import config_from_dict, save_config
 
 SMALL = config_from_dict(
     {
         "data": {"limit": 2},
+        "noise": {"kind": {"gaussian": {"sigma": 25}}},
         "model": {"widths": [4], "blocks": [1]},
         "train": {"batch": 2, "patch": 8},
     }
@@ -42,8 +44,9 @@ def test_a_slow_pipeline_lowers_the_efficiency(monkeypatch: pytest.MonkeyPatch) 
     assert timed.step > 0.02 and timed.efficiency < 0.5
 
 
-def test_the_line_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["pipeline", "--steps", "3"]) == 0
+def test_the_line_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_config(SMALL, tmp_path / "small.yaml")
+    assert main(["pipeline", "--config", str(tmp_path / "small.yaml"), "--steps", "1"]) == 0
     assert re.search(r"\d+\.\d ms per .*: \d+\.\d % of that speed", capsys.readouterr().out)
     with pytest.raises(UserError, match="--steps: expected at least 1, got 0"):
         main(["pipeline", "--steps", "0"])

@@ -61,7 +61,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     pictures |= {"Real/a_real": noisy, "Real/a_mean": first}
     for name, pixels in pictures.items():
         (data / name).parent.mkdir(exist_ok=True)
-        write_image(data / f"{name}.png", Picture(pixels[:80, :80]))
+        write_image(data / f"{name}.png", Picture(pixels[:48, :48]))
     sets = (
         PictureSet("Plain", 3, "photo", slow_limit=1),
         PictureSet("Real", 3, "photo", pairs=("*_real.png", "*_mean.png")),

@@ -110,9 +110,9 @@ def test_a_pair_with_an_unreadable_half_is_skipped(
 def test_pairs_that_cannot_be_meant(tmp_path: Path) -> None:
     make_pairs(tmp_path, 2)
     folder, pattern = str(tmp_path), f"{tmp_path}/*.png"
-    with pytest.raises(UserError, match="two folders or two patterns"):
+    with pytest.raises(UserError, match="only folders or only patterns"):
         load({"noisy": folder, "clean": pattern})
-    with pytest.raises(UserError, match="expected the keys noisy and clean, got noisy, cleen"):
+    with pytest.raises(UserError, match=r"expected the keys noisy and clean.*got noisy, cleen"):
         load({"noisy": folder, "cleen": folder})
     with pytest.raises(UserError, match=r"clean: .*none', which does not exist"):
         load({"noisy": folder, "clean": f"{folder}/none"})

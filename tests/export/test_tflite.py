@@ -167,9 +167,10 @@ def test_other_architectures(
     card = describe(model, "other")
     bounds = {"float32": 1e-5, "int8": 0.2}
     monkeypatch.setattr(exporter, "BOUNDS", dict.fromkeys(bounds, Bounds()))
+    monkeypatch.setattr(exporter, "TILE", TILE)
     artifacts = exporter.export(ExportRequest("other", model, card, tmp_path, 1))
     assert len(artifacts) == 4
-    image = noise_image(256, 256, 1, dtype=np.float32)
+    image = noise_image(TILE, TILE, 1, dtype=np.float32)
     expected = np.clip(model(image[None])[0], 0.0, 1.0)
     for artifact in artifacts:
         assert not [name for name in operators(artifact.path) if name.startswith("CUSTOM")]

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kdae.data.alone import WITH_CLEAN
 from kdae.model import ModelConfig
 from kdae.model.quantization import choose_ranges, rounded_layers, with_ranges
 from kdae.train import Config
 from kdae.train import step as step_module
 from kdae.train.config import TrainConfig
 from kdae.train.losses import LossConfig, l1_l2
-from kdae.train.step import build_state, build_step, resolve_precision, validate
+from kdae.train.objectives import validate
+from kdae.train.step import build_state, build_step, resolve_precision
 from tests import warm
 
 RNG = np.random.default_rng(0)
@@ -55,7 +57,7 @@ def test_training_lowers_the_loss() -> None:
     step = build_step(config(), state, strategy)
     losses = [float(step(BATCHES)[0]) for _ in range(40)]
     assert np.mean(losses[-5:]) < 0.8 * losses[0]
-    assert validate(state.averaged, [(NOISY[:1], CLEAN[:1])]) > 20
+    assert validate(state.averaged, [(NOISY[:1], CLEAN[:1])], WITH_CLEAN) > 20
 
 
 def test_two_steps_in_mixed_precision_on_a_cpu() -> None:
@@ -111,7 +113,7 @@ def test_auto_precision_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_to_validate_on() -> None:
     with pytest.raises(ValueError, match="at least one picture"):
-        validate(build_state(config(), tf.distribute.get_strategy()).averaged, [])
+        validate(build_state(config(), tf.distribute.get_strategy()).averaged, [], WITH_CLEAN)
 
 
 # Logical devices must be set before TensorFlow starts, so in a process of its own.

@@ -45,36 +45,49 @@ class Service:
         halo: The context around a tile in pixels.
         margin: What a picture is continued by on each side, in pixels.
         max_pixels: The number of pixels of the largest picture that `denoise_bytes` decodes.
+        clipped: Whether black and white are 0 and 1 to the model. If not, the output is not
+            clipped, and there is no `denoise_bytes`, as a PNG file does not tell its levels.
     """
 
     def __init__(
-        self, model: keras.Model, multiple: int, halo: int, margin: int, max_pixels: int
+        self,
+        model: keras.Model,
+        multiple: int,
+        halo: int,
+        margin: int,
+        max_pixels: int,
+        clipped: bool = True,
     ) -> None:
-        self.model = model
+        self.model, self.clipped = model, clipped
         self.channels = model.input_shape[-1]
         self.multiple, self.halo, self.margin = multiple, halo, margin
         self.max_pixels = max_pixels
 
     def signatures(self) -> dict[str, Any]:
-        """Returns both signatures by name, for `save_graph`."""
+        """Returns the signatures by name, for `save_graph`."""
         image = tf.TensorSpec([None, None, None, self.channels], tf.float32, "image")
         files = tf.TensorSpec([None], tf.string, "image_bytes")
         # The default of a signature must be a tensor, as it is part of the graph.
         default = tf.constant([1.0])
 
         def serving_default(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"denoised": tf.clip_by_value(self.denoise(image), 0.0, 1.0)}
+            denoised = self.denoise(image)
+            return {
+                "denoised": tf.clip_by_value(denoised, 0.0, 1.0) if self.clipped else denoised
+            }
 
         def denoise_bytes(
             image_bytes: tf.Tensor, strength: tf.Tensor = default
         ) -> dict[str, tf.Tensor]:
             return {"png_bytes": self.denoise_files(image_bytes, strength)}
 
-        strengths = tf.TensorSpec([None], tf.float32, "strength")
-        return {
-            "serving_default": tf.function(serving_default, input_signature=[image]),
-            "denoise_bytes": tf.function(denoise_bytes, input_signature=[files, strengths]),
-        }
+        signatures = {"serving_default": tf.function(serving_default, input_signature=[image])}
+        if self.clipped:
+            strengths = tf.TensorSpec([None], tf.float32, "strength")
+            signatures["denoise_bytes"] = tf.function(
+                denoise_bytes, input_signature=[files, strengths]
+            )
+        return signatures
 
     def denoise(self, image: tf.Tensor) -> tf.Tensor:
         """Denoises [N, H, W, C] of any size, padded by reflection to a multiple."""
@@ -166,30 +179,28 @@ def _joined(part: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tens
 
 
 def export(request: ExportRequest) -> list[Artifact]:
-    """Writes the folder `1/` with both signatures."""
+    """Writes the folder `1/` with the signatures."""
     folder = request.folder / VERSION
     multiple, margin = int(request.card["size_multiple"]), margin_of(request.card)
     service = Service(
-        request.model, multiple, int(request.card["halo"]), margin, request.max_pixels
-    )
+        request.model, multiple, int(request.card["halo"]), margin, request.max_pixels,
+        request.clipped,
+    )  # fmt: skip
     save_graph(request.model, service.signatures(), folder)
     extra = folder / "assets.extra"
     extra.mkdir()
     write_card(dict(request.card), extra / CARD)
-    write_warmup(extra, request.name, service.channels)
-    return [
-        Artifact(
-            "float32", folder, Bounds(FLOAT32_BOUND), margin=margin, signature="serving_default"
-        ),
-        # The PNG output is rounded to 8 bits, which changes a value by up to half a level.
-        Artifact(
-            "PNG bytes",
-            folder,
-            Bounds(0.5 / 255 + FLOAT32_BOUND),
-            margin=margin,
-            signature="denoise_bytes",
-        ),
-    ]
+    write_warmup(extra, request.name, service.channels, files=request.clipped)
+    floats = Artifact(
+        "float32", folder, Bounds(FLOAT32_BOUND),
+        margin=margin, clipped=request.clipped, signature="serving_default",
+    )  # fmt: skip
+    # The PNG output is rounded to 8 bits, which changes a value by up to half a level.
+    files = Artifact(
+        "PNG bytes", folder, Bounds(0.5 / 255 + FLOAT32_BOUND),
+        margin=margin, signature="denoise_bytes",
+    )  # fmt: skip
+    return [floats, files] if request.clipped else [floats]
 
 
 def run(artifacts: Sequence[Artifact], pictures: Sequence[Sequence[np.ndarray]]) -> list[Run]:

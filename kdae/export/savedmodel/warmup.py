@@ -18,18 +18,19 @@ SIDES = (64, 256)  # heights and widths of the pictures
 FLOAT_SIDE = 64  # one small size, as floats make a large file
 
 
-def write_warmup(folder: Path, name: str, channels: int) -> None:
+def write_warmup(folder: Path, name: str, channels: int, *, files: bool) -> None:
     """Writes the requests of a model.
 
     Args:
         folder: The folder `assets.extra` of the SavedModel.
         name: The name of the model.
         channels: The number of channels of the input of `serving_default`.
+        files: Whether there is the signature `denoise_bytes`.
     """
     with tf.io.TFRecordWriter(str(folder / FILE)) as file:
         floats = tf.zeros([1, FLOAT_SIDE, FLOAT_SIDE, channels])
         _write(file, name, "serving_default", {"image": floats})
-        for side in SIDES:
+        for side in SIDES if files else ():
             grey = tf.zeros([side, side, 1], tf.uint8)
             for picture in (tf.io.encode_png(grey), tf.io.encode_jpeg(grey)):
                 inputs = {"image_bytes": picture[tf.newaxis], "strength": tf.ones([1])}

@@ -57,7 +57,8 @@ def export(request: ExportRequest) -> list[Artifact]:
     eight_bits = with_ranges(request.model, ranges)
 
     def floats(image: tf.Tensor) -> tf.Tensor:
-        return tf.clip_by_value(request.model(image, training=False), 0.0, 1.0)
+        denoised = request.model(image, training=False)
+        return tf.clip_by_value(denoised, 0.0, 1.0) if request.clipped else denoised
 
     rounded = [variant for variant in BOUNDS if variant in ("int8", "uint8")]
     others = [variant for variant in BOUNDS if variant not in rounded]
@@ -69,7 +70,10 @@ def export(request: ExportRequest) -> list[Artifact]:
                 name = f"{request.name}-{variant}" + (f"-{side}" if side else "")
                 path = request.folder / f"{name}.tflite"
                 path.write_bytes(add_card(file, request.card))
-                artifacts.append(Artifact(variant, path, BOUNDS[variant], multiple, side))
+                clipped = request.clipped or variant in rounded
+                artifacts.append(
+                    Artifact(variant, path, BOUNDS[variant], multiple, side, clipped=clipped)
+                )
     return artifacts
 
 

@@ -1,0 +1,158 @@
+"""Makes examples to learn from out of noisy pictures alone, without a clean one.
+
+The squared error to a noisy target whose noise has a mean of 0 differs from that to the clean
+picture by a constant, the variance of the noise. A network that minimizes it therefore learns
+to denoise, as long as the noise of the target is independent of what the network sees:
+
+- `repeats`: the target is another shot of the same scene (Noise2Noise, Lehtinen et al. 2018);
+- `neighbors`: of every 2x2 pixels one goes into a half-size input and a neighbour of it into
+  the target (Neighbor2Neighbor, Huang et al. 2021);
+- `blind_spot`: some pixels are replaced by others from around them, and the error counts at
+  these alone (Noise2Void, Krull et al. 2019). With a mask, the pixels around a replaced one are
+  replaced too, for noise that neighbours share (StructN2V, Broaddus et al. 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kdae.data.config import SupervisionName
+from kdae.draws import split, uniform
+
+BLIND_SHARE = 0.02
+"""Share of the pixels at which the error of `blind_spot` counts."""
+
+# Two neighbours in a cell of 2x2 pixels, which are numbered 0 1 / 2 3: input and target.
+_NEIGHBORS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)])
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What a network learns from.
+
+    Attributes:
+        kind: `clean` and `pairs`, which have a clean picture, or one of those that have none.
+        blind_mask: height and width in pixels, odd, of what is replaced around a pixel of
+            `blind_spot`.
+    """
+
+    kind: SupervisionName = "clean"
+    blind_mask: tuple[int, int] = (1, 1)
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no clean picture to learn from."""
+        return self.kind not in ("clean", "pairs")
+
+
+WITH_CLEAN = Supervision()
+
+
+def alone_example(
+    image: tf.Tensor, seed: tf.Tensor, supervision: Supervision
+) -> tuple[Any, ...]:
+    """Makes an example out of noisy shots of one scene.
+
+    Args:
+        image: float32 `[H, W, C]`, a noisy picture, its shape known; for `repeats`
+            `[H, W, 2 C]`, two shots.
+        seed: integer tensor `[2]`.
+        supervision: its kind is `repeats`, `neighbors` or `blind_spot`.
+
+    Returns:
+        For `repeats` one shot and the other, in random order; for `neighbors` the picture and
+        the choice of `draw_cells`; for `blind_spot` the picture with pixels replaced, the
+        picture itself, and where the error counts; see `hide_pixels`.
+    """
+    if supervision.kind == "repeats":
+        first, second = tf.split(image, 2, axis=-1)
+        swapped = uniform(seed, []) < 0.5
+        return tf.where(swapped, second, first), tf.where(swapped, first, second)
+    if supervision.kind == "neighbors":
+        return image, draw_cells(seed, image.shape[0] // 2, image.shape[1] // 2)
+    hidden, counted = hide_pixels(image, seed, supervision.blind_mask)
+    return hidden, image, counted
+
+
+def draw_cells(seed: tf.Tensor, rows: int, columns: int) -> tf.Tensor:
+    """Draws, for every cell of 2x2 pixels, one of the 8 ordered pairs of neighbours.
+
+    Args:
+        seed: integer tensor `[2]`.
+        rows: half the height of the picture in pixels.
+        columns: half its width.
+
+    Returns:
+        int32 `[rows, columns]` in 0 to 7, for `take_cells`.
+    """
+    return tf.cast(uniform(seed, [rows, columns]) * len(_NEIGHBORS), tf.int32)
+
+
+def take_cells(images: tf.Tensor, cells: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Takes two half-size pictures out of each picture: in every cell two neighbours.
+
+    Args:
+        images: float32 `[N, H, W, C]`, H and W even.
+        cells: int32 `[N, H/2, W/2]`, from `draw_cells`.
+
+    Returns:
+        Two pictures, float32 `[N, H/2, W/2, C]`.
+    """
+    channels = images.shape[-1]
+    values = tf.nn.space_to_depth(images, 2)
+    values = tf.reshape(values, [*tf.unstack(tf.shape(values))[:3], 4, channels])
+    first, second = (
+        tf.reduce_sum(values * tf.one_hot(tf.gather(of, cells), 4)[..., tf.newaxis], axis=3)
+        for of in tf.unstack(tf.constant(_NEIGHBORS, tf.int32), axis=1)
+    )
+    return first, second
+
+
+def hide_pixels(
+    image: tf.Tensor, seed: tf.Tensor, mask: tuple[int, int]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Replaces random pixels, and those around them, by others from nearby.
+
+    A replacement never comes from the mask around the pixel, so it does not share its noise.
+    All channels of a pixel are replaced together, as their noise may be correlated.
+
+    Args:
+        image: float32 `[H, W, C]`, its shape known, larger than twice the reach of the
+            replacements: 2 pixels, or the smaller side of the mask if that is more.
+        seed: integer tensor `[2]`.
+        mask: height and width, in pixels, odd, of what is replaced; `(1, 1)` for the pixel
+            alone.
+
+    Returns:
+        The picture with pixels replaced, float32 `[H, W, C]`, and float32 `[H, W, 1]`, 1 at the
+        centres of the masks (`BLIND_SHARE` of the pixels) and 0 elsewhere.
+    """
+    height, width, _ = image.shape
+    centre_seed, offset_seed = split(seed, 2)
+    counted = tf.cast(uniform(centre_seed, [height, width]) < BLIND_SHARE, tf.float32)
+    counted = counted[..., tf.newaxis]
+    covered = tf.nn.max_pool2d(counted[tf.newaxis], mask, strides=1, padding="SAME")[0] > 0
+    offsets = _offsets(mask)
+    drawn = tf.cast(uniform(offset_seed, [height, width]) * len(offsets), tf.int32)
+    down, right = tf.unstack(tf.gather(tf.constant(offsets, tf.int32), drawn), axis=-1)
+    y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
+    others = tf.gather_nd(image, tf.stack([_inside(y, down), _inside(x, right)], axis=-1))
+    hidden = tf.where(covered, others, image)
+    return tf.ensure_shape(hidden, image.shape), counted
+
+
+def _offsets(mask: tuple[int, int]) -> list[tuple[int, int]]:
+    """Returns steps (down, right) that lead out of the mask from every pixel in it."""
+    reach = range(-max(2, min(mask)), max(2, min(mask)) + 1)
+    return [(y, x) for y in reach for x in reach if abs(y) >= mask[0] or abs(x) >= mask[1]]
+
+
+def _inside(place: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """Takes steps along an axis from its places, backwards where they would lead out."""
+    last = tf.reduce_max(place)
+    there = place + step
+    return tf.where((there < 0) | (there > last), place - step, there)

@@ -1,0 +1,54 @@
+"""The values of a file that a network sees as 0 and 1, where these are not black and white."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+_PERCENTILES = (0.1, 99.9)
+_SAMPLE = 10_000_000  # values looked at: bounds the memory
+
+
+class Levels(NamedTuple):
+    """Two values of a file: `low` is 0 to the network and `high` is 1."""
+
+    low: float
+    high: float
+
+    def to_float(self, pixels: np.ndarray) -> np.ndarray:
+        """Turns values of a file, of any type, into float32; [low, high] becomes [0, 1]."""
+        values = pixels.astype(np.float32) - np.float32(self.low)
+        return values / np.float32(self.high - self.low)
+
+    def from_float(self, image: np.ndarray, dtype: np.typing.DTypeLike) -> np.ndarray:
+        """Turns floats back into values of a file.
+
+        Args:
+            image: floats of any shape, as from `to_float`.
+            dtype: of the file; values are rounded and clipped to the range of an integer type.
+        """
+        dtype = np.dtype(dtype)
+        values = image * np.float32(self.high - self.low) + np.float32(self.low)
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            values = np.clip(np.rint(values), limits.min, limits.max)
+        return values.astype(dtype)
+
+
+def measure_levels(arrays: Sequence[np.ndarray]) -> Levels:
+    """Returns the percentiles 0.1 and 99.9 of the values of all arrays, which have one type.
+
+    Raises:
+        ValueError: the arrays are of several types, or nearly all values are equal.
+    """
+    types = {array.dtype for array in arrays}
+    if len(types) > 1:
+        raise ValueError(f"arrays: expected one type, got {sorted(map(str, types))}")
+    every = max(1, sum(array.size for array in arrays) // _SAMPLE)
+    values = np.concatenate([array.reshape(-1)[::every] for array in arrays])
+    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
+    if low == high:
+        raise ValueError(f"arrays: expected several values, nearly all are {low:g}")
+    return Levels(low, high)
