@@ -27,7 +27,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             (data / "Pairs").mkdir(exist_ok=True)
             write_image(data / f"Pairs/{name}.png", Picture(pixels))
         (data / "Grey").mkdir(exist_ok=True)
-        write_image(data / f"Grey/{number}.png", Picture(clean[..., 0]))
+        write_image(data / f"Grey/{number}.png", Picture(clean[..., :1]))
     return measure_real(
         data,
         (
