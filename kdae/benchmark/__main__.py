@@ -17,32 +17,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     parser = argparse.ArgumentParser(prog="python -m kdae.benchmark", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    quality = verbs.add_parser(
-        "quality", help="compare the shipped models with classical methods: PSNR and time"
-    )
-    quality.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder that holds Set12, BSD68, ...",
-    )
-    quality.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the report"
-    )
-    real = verbs.add_parser(
-        "real", help="the same on what people have: cameras, grey, JPEG, film, no noise"
-    )
-    real.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder that holds CC15 and Set12",
-    )
-    real.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of the report"
-    )
+    for verb, what, sets in (
+        ("quality", "compare the shipped models with classical methods", "Set12, BSD68, ..."),
+        ("real", "the same on cameras, grey, JPEG, film and clean pictures", "CC15 and Set12"),
+    ):
+        compared = verbs.add_parser(verb, help=what)
+        compared.add_argument(
+            "--data", type=Path, required=True, metavar="DIR", help=f"folder that holds {sets}"
+        )
+        compared.add_argument(
+            "--out", type=Path, required=True, metavar="DIR", help="folder of the report"
+        )
     large = verbs.add_parser(
         "memory", help="measure memory and time for 1, 10 and 100 megapixels"
     )

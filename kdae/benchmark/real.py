@@ -8,27 +8,22 @@ the sigma that scikit-image estimates from the picture.
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
 from kdae.benchmark.methods import METHODS, Method, bilateral, estimated_sigma
+from kdae.benchmark.report import write_files
 from kdae.cards import shipped_models
 from kdae.data import KDAE_PHOTOS, load_pictures
 from kdae.engine import load
 from kdae.errors import UserError
 from kdae.evaluate import evaluate
 from kdae.evaluate.measure import noisy_examples, pair_examples
-from kdae.files import replace_file
 from kdae.metrics import SSIM_MIN_SIZE
 from kdae.tables import markdown
 
@@ -147,13 +142,8 @@ def write_real(rows: Sequence[Row], folder: Path, command: str) -> str:
     Returns:
         The table in Markdown.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     table = format_table(rows)
-    text = json.dumps({"command": command, "rows": list(rows)}, indent=2)
-    replace_file(folder / "real.json", lambda path: path.write_text(text + "\n"))
-    replace_file(folder / "real.md", lambda path: path.write_text(table + "\n"))
-    replace_file(folder / "real.csv", lambda path: _write_csv(rows, path))
-    replace_file(folder / "real.png", lambda path: _plot(rows, path))
+    write_files(folder / "real", {"command": command, "rows": list(rows)}, table, _plot)
     return table
 
 
@@ -187,16 +177,9 @@ def _decibels(value: float) -> str:
     return "unchanged" if value > 99 else f"{value:.2f}"
 
 
-def _write_csv(rows: Sequence[Row], path: Path) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def _plot(rows: Sequence[Row], path: Path) -> None:
     """Draws what each method gains over the noisy picture, one panel per kind of noise."""
-    titles = [title for title in dict.fromkeys(row["data"] for row in rows)]
+    titles = list(dict.fromkeys(row["data"] for row in rows))
     figure, panels = plt.subplots(1, len(titles), figsize=(3 * len(titles), 3.6))
     for axes, title in zip(np.atleast_1d(panels), titles, strict=True):
         first = {row["method"]: row for row in reversed(rows) if row["data"] == title}

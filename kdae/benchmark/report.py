@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,19 +65,37 @@ def write_report(rows: Sequence[Row], folder: Path, command: str) -> str:
     Returns:
         The table in Markdown.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     machine = {
         "processor": _processor(),
         "processors": os.cpu_count(),
         "system": platform.platform(),
     }
-    text = json.dumps({"command": command, "machine": machine, "rows": list(rows)}, indent=2)
     table = format_table(rows)
-    replace_file(folder / "quality.json", lambda path: path.write_text(text + "\n"))
-    replace_file(folder / "quality.csv", lambda path: _write_csv(rows, path))
-    replace_file(folder / "quality.md", lambda path: path.write_text(table + "\n"))
-    replace_file(folder / "quality.png", lambda path: _plot(rows, path))
+    facts = {"command": command, "machine": machine, "rows": list(rows)}
+    write_files(folder / "quality", facts, table, _plot)
     return table
+
+
+def write_files(
+    stem: Path,
+    facts: Mapping[str, Any],
+    table: str,
+    plot: Callable[[Sequence[Row], Path], None],
+) -> None:
+    """Writes STEM.json, .csv, .md and .png. Their folder is made if it does not exist.
+
+    Args:
+        stem: The path of the files without their endings.
+        facts: The content of the JSON file; its `rows` are those of the CSV file and the plot.
+        table: The content of the Markdown file.
+        plot: Draws the rows into a file.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    rows, text = facts["rows"], json.dumps(facts, indent=2)
+    replace_file(stem.with_suffix(".json"), lambda path: path.write_text(text + "\n"))
+    replace_file(stem.with_suffix(".csv"), lambda path: _write_csv(rows, path))
+    replace_file(stem.with_suffix(".md"), lambda path: path.write_text(table + "\n"))
+    replace_file(stem.with_suffix(".png"), lambda path: plot(rows, path))
 
 
 def format_table(rows: Sequence[Row]) -> str:
