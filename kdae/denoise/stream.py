@@ -15,8 +15,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -143,15 +144,24 @@ def denoise_files(
                     _tell(job, outcome.picture, output, notice)
                     if outcome.picture is None or isinstance(outcome.picture, Picture):
                         outcome = _run(denoiser, job, outcome, strength, progress)
-                        written = writers.submit(_finish, job, outcome, journal, output)
+                        # Without a picture it is never called.
+                        save = partial(_save, job, cast("Picture", outcome.picture), output)
+                        written = writers.submit(_finish, job, outcome, journal, save)
                     else:
                         # Page by page, as all may not fit in memory: read and written here.
-                        written = Future()
-                        written.set_result(
-                            _paged(denoiser, job, outcome, strength, progress, journal, output)
+                        save = partial(
+                            _save_pages,
+                            denoiser,
+                            job,
+                            outcome.picture,
+                            strength,
+                            progress,
+                            output,
                         )
+                        written = Future()
+                        written.set_result(_finish(job, outcome, journal, save))
                     writing.append((cost, written))
-                    del future, outcome  # and with them the picture
+                    del future, outcome, save  # and with them the picture
                 while writing and (not reading or writing[0][1].done()):
                     cost, written = writing.popleft()
                     finished(written.result())
@@ -242,42 +252,19 @@ def _run(
     return _Read(picture, "", read.seconds + time.perf_counter() - start)
 
 
-def _paged(
-    denoiser: Denoiser,
-    job: Job,
-    read: _Read,
-    strength: float | Strength,
-    progress: Callable[[float], object] | None,
-    journal: Journal | None,
-    output: Output,
+def _finish(
+    job: Job, read: _Read, journal: Journal | None, save: Callable[[], object]
 ) -> Result:
-    """Denoises and writes the pages of a file, and records the result."""
-    start, reason = time.perf_counter(), ""
-    assert read.picture is not None and not isinstance(read.picture, Picture)
-    if journal:
-        journal.add(job, "writing")
-    try:
-        _save_pages(denoiser, job, read.picture, strength, progress, output)
-    except (UserError, MemoryError) as error:
-        reason = str(error) or f"{job.source}: not enough memory"
-    seconds = read.seconds + time.perf_counter() - start
-    if journal:
-        journal.add(job, "failed" if reason else "done", reason, seconds)
-    return Result(job, reason or None, seconds)
-
-
-def _finish(job: Job, outcome: _Read, journal: Journal | None, output: Output) -> Result:
-    """Writes the picture, if there is one, and records the result."""
-    start = time.perf_counter()
-    reason = outcome.reason
-    if isinstance(outcome.picture, Picture):
+    """Writes what was read, if it could be, and records the result."""
+    start, reason = time.perf_counter(), read.reason
+    if read.picture is not None:
         if journal:
             journal.add(job, "writing")
         try:
-            _save(job, outcome.picture, output)
+            save()
         except (UserError, MemoryError) as error:
             reason = str(error) or f"{job.source}: not enough memory"
-    seconds = outcome.seconds + time.perf_counter() - start
+    seconds = read.seconds + time.perf_counter() - start
     if journal:
         journal.add(job, "failed" if reason else "done", reason, seconds)
     return Result(job, reason or None, seconds)
