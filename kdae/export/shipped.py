@@ -44,13 +44,17 @@ def write_files(name: str, source: Path, folder: Path) -> str:
     from kdae.export.tflite import exporter
     from kdae.export.tflite.flatbuffer import add_card
     from kdae.model import load_model, totals
+    from kdae.model.rounding import with_rounded_filters
 
     model, card = load_model(source / f"{name}.keras")
     geometry = totals(model)
-    files = exporter.convert(
-        model, lambda image: model(image, training=False), None, list(VARIANTS)
-    )
-    converted = dict(zip(VARIANTS, files, strict=True))
+    networks = {"float32": model, FAST: with_rounded_filters(model, per_channel=True)}
+    converted = {
+        variant: exporter.convert(
+            network, functools.partial(network, training=False), None, [variant]
+        )[0]
+        for variant, network in networks.items()
+    }
     with tempfile.TemporaryDirectory(prefix="kdae-") as place:
         paths = {
             variant: Path(place) / tflite_name(name, VARIANTS[variant]) for variant in VARIANTS

@@ -28,6 +28,7 @@ from kdae.export.exchange import REPEATS
 from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, ExportRequest, Run
 from kdae.export.photographs import calibration_pictures
 from kdae.model.quantization import choose_ranges
+from kdae.model.rounding import with_rounded_filters
 
 REQUIRES: Mapping[str, str] = {
     "onnx": "pip install 'kdae[onnx]'",
@@ -43,7 +44,8 @@ def export(request: ExportRequest) -> list[Artifact]:
     # Imported here because it needs the extra, whose absence `find_exporter` reports.
     from kdae.export.onnx.graph import build_onnx
 
-    ranges = choose_ranges(request.model, calibration_pictures(request.card, TILE))
+    rounded = with_rounded_filters(request.model, per_channel=True)
+    ranges = choose_ranges(rounded, calibration_pictures(request.card, TILE))
     variants: dict[str, tuple[Bounds, dict[str, Any]]] = {
         "float32": (_FLOAT32, {}),
         "float16": (_FLOAT16, {"half": True}),
@@ -55,7 +57,8 @@ def export(request: ExportRequest) -> list[Artifact]:
     artifacts = []
     for variant, (bounds, options) in variants.items():
         path = request.folder / f"{request.name}-{variant}.onnx"
-        built = build_onnx(request.model, request.card, **options)
+        model = rounded if "ranges" in options else request.model
+        built = build_onnx(model, request.card, **options)
         path.write_bytes(built.SerializeToString())
         multiple, side = int(request.card["size_multiple"]), options.get("side")
         artifacts.append(Artifact(variant, path, bounds, multiple, side))

@@ -36,6 +36,7 @@ from kdae.export.graph import save_graph
 from kdae.export.photographs import examples
 from kdae.images import from_float
 from kdae.model import encoder
+from kdae.model.rounding import with_rounded_filters
 
 REQUIRES = {"tensorflowjs": "pip install 'kdae[tfjs]'"}
 CHECK, CHECK_SIDE = "check.bin", 64
@@ -47,10 +48,11 @@ PACKAGES = (
 MODULES = "KDAE_NODE_MODULES"
 
 _HALF = "--quantize_float16=*"
+_ROUNDED = "uint8"
 _VARIANTS = {
     "float32": ([], Bounds(FLOAT32_BOUND)),
     "float16": ([_HALF], Bounds(2e-3, 0.01)),
-    "uint8": (["--quantize_uint8=*"], Bounds(None, 0.15)),
+    _ROUNDED: (["--quantize_uint8=*"], Bounds(None, 0.15)),
 }
 
 _INSTALL = (
@@ -71,12 +73,9 @@ def export(request: ExportRequest) -> list[Artifact]:
     """Writes the graph models of all variants and the encoder."""
     channels, multiple = int(request.card["channels"]), int(request.card["size_multiple"])
     with tempfile.TemporaryDirectory(prefix="kdae-") as name:
-        whole, half = Path(name) / "denoiser", Path(name) / "encoder"
-        _save(
-            request.model,
-            whole,
-            lambda image: {"denoised": request.model(image, training=False)},
-        )
+        exact, rounded, half = (Path(name) / part for part in ("exact", _ROUNDED, "encoder"))
+        _save_denoiser(request.model, exact)
+        _save_denoiser(with_rounded_filters(request.model, per_channel=False), rounded)
         features = encoder(request.model)
         _save(
             features,
@@ -86,7 +85,11 @@ def export(request: ExportRequest) -> list[Artifact]:
             },
         )
         tasks = [
-            [*_FLAGS, *flags, str(whole), str(request.folder / variant)]
+            [
+                *(*_FLAGS, *flags),
+                str(rounded if variant == _ROUNDED else exact),
+                str(request.folder / variant),
+            ]
             for variant, (flags, _) in _VARIANTS.items()
         ]
         tasks.append([*_FLAGS, _HALF, str(half), str(request.folder / "encoder")])
@@ -171,6 +174,10 @@ def find_modules() -> Path:
     if named:
         raise NotRun(f"{MODULES}: expected a folder with {', '.join(PACKAGES)}, got {named}")
     raise NotRun(f"TF.js is not installed; {_INSTALL}")
+
+
+def _save_denoiser(model: keras.Model, folder: Path) -> None:
+    _save(model, folder, lambda image: {"denoised": model(image, training=False)})
 
 
 def _save(

@@ -32,6 +32,7 @@ from kdae.export.formats import FLOAT32_BOUND, THREADS, Artifact, Bounds, Export
 from kdae.export.graph import save_graph
 from kdae.export.photographs import calibration_pictures
 from kdae.model.quantization import choose_ranges, with_ranges
+from kdae.model.rounding import with_rounded_filters
 from kdae.quiet import quiet
 
 REQUIRES: dict[str, str] = {}
@@ -53,24 +54,30 @@ def export(request: ExportRequest) -> list[Artifact]:
     from kdae.export.tflite.flatbuffer import add_card
 
     multiple = int(request.card["size_multiple"])
-    ranges = choose_ranges(request.model, calibration_pictures(request.card, TILE))
-    eight_bits = with_ranges(request.model, ranges)
+    exact, rounded = request.model, with_rounded_filters(request.model, per_channel=True)
+    ranges = choose_ranges(rounded, calibration_pictures(request.card, TILE))
 
-    def floats(image: tf.Tensor) -> tf.Tensor:
-        denoised = request.model(image, training=False)
-        return tf.clip_by_value(denoised, 0.0, 1.0) if request.clipped else denoised
+    def floats(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+        def denoise(image: tf.Tensor) -> tf.Tensor:
+            denoised = model(image, training=False)
+            return tf.clip_by_value(denoised, 0.0, 1.0) if request.clipped else denoised
 
-    rounded = [variant for variant in BOUNDS if variant in ("int8", "uint8")]
-    others = [variant for variant in BOUNDS if variant not in rounded]
+        return denoise
+
+    graphs = (
+        (exact, floats(exact), ["float32", "float16"]),
+        (rounded, floats(rounded), ["weights8"]),
+        (rounded, with_ranges(rounded, ranges), ["int8", "uint8"]),
+    )
     artifacts = []
     for side in (None, TILE):
-        for network, variants in ((floats, others), (eight_bits, rounded)):
-            files = convert(request.model, network, side, variants)
+        for model, network, variants in graphs:
+            files = convert(model, network, side, variants)
             for variant, file in zip(variants, files, strict=True):
                 name = f"{request.name}-{variant}" + (f"-{side}" if side else "")
                 path = request.folder / f"{name}.tflite"
                 path.write_bytes(add_card(file, request.card))
-                clipped = request.clipped or variant in rounded
+                clipped = request.clipped or variant in ("int8", "uint8")
                 artifacts.append(
                     Artifact(variant, path, BOUNDS[variant], multiple, side, clipped=clipped)
                 )

@@ -1,0 +1,76 @@
+"""Filters that lie on their 8-bit levels and still sum to zero."""
+
+import keras
+import numpy as np
+import pytest
+
+from kdae.model import ModelConfig, build_denoiser
+from kdae.model.rounding import (
+    channel_steps,
+    layer_step,
+    with_rounded_filters,
+    zero_sum_levels,
+)
+
+
+def filters(seed: int) -> np.ndarray:
+    """Returns filters [6, 6, 3, 8] whose sums are zero, float32, unlike in size."""
+    random = np.random.default_rng(seed)
+    kernel = random.normal(size=(6, 6, 3, 8)) * random.uniform(0.1, 1, size=8)
+    return (kernel - kernel.mean(axis=(0, 1), keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("step", [channel_steps, layer_step])
+def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(step):
+    exact = filters(0) / step(filters(0))
+    assert np.abs(np.rint(exact).sum(axis=(0, 1))).max() >= 2  # what rounding alone does
+    levels = zero_sum_levels(exact)
+    assert (levels == np.rint(levels)).all()
+    assert (levels.sum(axis=(0, 1)) == 0).all()
+    assert np.abs(levels - exact).max() < 1.0
+    assert (levels.min(), levels.max()) == (np.rint(exact).min(), np.rint(exact).max())
+
+
+def test_the_weight_nearest_to_the_other_level_is_the_one_that_moves():
+    # Rounded: 1, 2, -2, 0, with the sum 1. Only 0.52 was rounded up by nearly a half.
+    kernel = np.float32([0.52, 1.9, -2.3, -0.12]).reshape(2, 2, 1, 1)
+    assert zero_sum_levels(kernel).ravel().tolist() == [0, 2, -2, 0]
+
+
+def rounded_by_channel(kernel: np.ndarray) -> np.ndarray:
+    """Rounds as the 8-bit specification of TFLite does: symmetric, a scale per channel."""
+    scale = np.abs(kernel).max(axis=(0, 1, 2)) / 127
+    return np.rint(kernel / scale) * scale
+
+
+def rounded_by_layer(kernel: np.ndarray) -> np.ndarray:
+    """Rounds as the converter of TF.js does: 256 levels, moved so that one of them is 0."""
+    low, high = min(kernel.min(), 0.0), max(kernel.max(), 0.0)
+    scale = (high - low) / 255
+    zero = np.rint(-low / scale)
+    return (np.clip(np.rint(kernel / scale) + zero, 0, 255) - zero) * scale
+
+
+@pytest.mark.parametrize(
+    ("per_channel", "convert"), [(True, rounded_by_channel), (False, rounded_by_layer)]
+)
+def test_a_converter_changes_the_filters_of_the_first_layer_no_more(per_channel, convert):
+    model = build_denoiser(ModelConfig(widths=[8, 8], blocks=[1, 1]), channels=3)
+    model.get_layer("down0_conv").kernel.assign(filters(1))
+    copy = with_rounded_filters(model, per_channel=per_channel)
+    kernel = copy.get_layer("down0_conv").kernel.numpy()
+    np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 0.0, atol=1e-6)
+    np.testing.assert_allclose(convert(kernel), kernel, atol=1e-6)
+    assert np.abs(kernel - filters(1)).max() > 1e-3
+    for ours, theirs in zip(copy.get_weights()[1:], model.get_weights()[1:], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(model.get_layer("down0_conv").kernel.numpy(), filters(1))
+
+
+def test_a_model_without_such_filters_is_copied_as_it_is():
+    model = build_denoiser(ModelConfig(family="plain", widths=[8], blocks=[1]), channels=1)
+    copy = with_rounded_filters(model, per_channel=False)
+    assert isinstance(copy, keras.Model)
+    assert copy is not model
+    for ours, theirs in zip(copy.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
