@@ -1,5 +1,7 @@
 """Filters that lie on their 8-bit levels and still sum to zero."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ def filters(seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("step", [channel_steps, layer_step])
-def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(step):
+def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(
+    step: Callable[[np.ndarray], np.ndarray],
+) -> None:
     exact = filters(0) / step(filters(0))
     assert np.abs(np.rint(exact).sum(axis=(0, 1))).max() >= 2  # what rounding alone does
     levels = zero_sum_levels(exact)
@@ -31,7 +35,7 @@ def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(step):
     assert (levels.min(), levels.max()) == (np.rint(exact).min(), np.rint(exact).max())
 
 
-def test_the_weight_nearest_to_the_other_level_is_the_one_that_moves():
+def test_the_weight_nearest_to_the_other_level_is_the_one_that_moves() -> None:
     # Rounded: 1, 2, -2, 0, with the sum 1. Only 0.52 was rounded up by nearly a half.
     kernel = np.float32([0.52, 1.9, -2.3, -0.12]).reshape(2, 2, 1, 1)
     assert zero_sum_levels(kernel).ravel().tolist() == [0, 2, -2, 0]
@@ -54,7 +58,9 @@ def rounded_by_layer(kernel: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("per_channel", "convert"), [(True, rounded_by_channel), (False, rounded_by_layer)]
 )
-def test_a_converter_changes_the_filters_of_the_first_layer_no_more(per_channel, convert):
+def test_a_converter_changes_the_filters_of_the_first_layer_no_more(
+    per_channel: bool, convert: Callable[[np.ndarray], np.ndarray]
+) -> None:
     model = build_denoiser(ModelConfig(widths=[8, 8], blocks=[1, 1]), channels=3)
     model.get_layer("down0_conv").kernel.assign(filters(1))
     copy = with_rounded_filters(model, per_channel=per_channel)
@@ -67,7 +73,7 @@ def test_a_converter_changes_the_filters_of_the_first_layer_no_more(per_channel,
     np.testing.assert_array_equal(model.get_layer("down0_conv").kernel.numpy(), filters(1))
 
 
-def test_a_model_without_such_filters_is_copied_as_it_is():
+def test_a_model_without_such_filters_is_copied_as_it_is() -> None:
     model = build_denoiser(ModelConfig(family="plain", widths=[8], blocks=[1]), channels=1)
     copy = with_rounded_filters(model, per_channel=False)
     assert isinstance(copy, keras.Model)
