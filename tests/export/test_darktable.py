@@ -107,11 +107,8 @@ def test_the_readme_has_every_row_of_the_selection_table(
     assert all(rows.values())
     assert "Not run inside darktable" in text and "$" not in text
     known = denoiser.card
-    assert f"{known['halo']} pixels" in text
-    assert (
-        f"by at least {margin_of(known)} pixels" in text
-        and known["training"]["command"] in text
-    )
+    assert f"{known['halo']} pixels" in text and known["training"]["command"] in text
+    assert f"by at least {margin_of(known)} pixels" in text
 
 
 def test_the_model_is_what_darktable_takes(
