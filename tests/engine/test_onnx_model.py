@@ -51,10 +51,10 @@ def test_the_same_as_with_litert(
         result = ours.denoise_float(image, tile=20)
         assert result.dtype == np.float32
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
-    # A model of the other number of channels shows the network several pictures at once.
-    image = noise_image(30, 41, 4 - channels)
-    off = ours.denoise(image).astype(int) - reference.denoise(image)
-    assert abs(off).max() <= 1 and (ours.denoise(image) != image).any()
+    if channels == 1:  # shown the colours as three pictures at once
+        image = noise_image(30, 41, 3)
+        off = ours.denoise(image).astype(int) - reference.denoise(image)
+        assert abs(off).max() <= 1 and (ours.denoise(image) != image).any()
 
 
 def test_values_beyond_the_levels_are_kept(tmp_path: Path, theirs: dict[int, LiteRT]) -> None:
