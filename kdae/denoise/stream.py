@@ -288,7 +288,7 @@ def _denoised(
             progress=(lambda done: progress(done / area)) if progress else None,
         )
 
-    return change(picture, network)
+    return change(picture, network, knows_units=denoiser.levels is not None)
 
 
 def _save(job: Job, picture: Picture, output: Output) -> None:
