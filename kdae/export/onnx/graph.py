@@ -42,6 +42,8 @@ def build_onnx(
 ) -> onnx.ModelProto:
     """Writes a denoiser as an ONNX model from `image` to `denoised`, clipped to [0, 1].
 
+    It is not clipped if the card has `levels`, except in 8 bits.
+
     Args:
         model: The denoiser, float32, from `kdae.model.build_denoiser`.
         card: The model card, which is stored as the metadata `kdae.json`.
@@ -72,13 +74,12 @@ def build_onnx(
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         name = writer.layer(layer, [tensors[id(tensor)] for tensor in inputs])
         tensors[id(layer.output)] = writer.rounded(name, (ranges or {}).get(layer.name))
+    # With levels 0 and 1 are percentiles, beyond which values are real; 8 bits end there.
+    clipped = "levels" not in card or ranges is not None
+    bounds = [writer.constant(np.float32(bound)) for bound in (0, 1)] if clipped else []
     last = writer.node(
-        "Clip",
-        [
-            tensors[id(model.output)],
-            writer.constant(np.float32(0)),
-            writer.constant(np.float32(1)),
-        ],
+        "Clip" if clipped else "Identity",
+        [tensors[id(model.output)], *bounds],
         DENOISED if layout == "NCHW" else "",
     )
     if layout == "NHWC":
