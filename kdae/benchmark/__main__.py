@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     alone.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each (3)")
     alone.add_argument(
-        "--seconds", type=float, default=45, metavar="S", help="training of each run (45)"
+        "--seconds", type=float, default=40, metavar="S", help="training of each run (40)"
     )
     alone.add_argument(
         "--out",
