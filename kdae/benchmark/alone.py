@@ -34,7 +34,7 @@ PEAK = 30  # photons at white
 WIDTH = 5  # pixels of a row that share noise
 SIDE = 384  # of what is cut out of the middle of a photograph
 BESIDE = 20  # seconds of a run beside its training, as a first estimate
-_PACE = 20  # steps between the times from which the pace is taken
+_PACE = 50  # steps between the times from which the pace is taken
 
 Noise = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

@@ -61,7 +61,9 @@ def measure_levels(arrays: Sequence[np.ndarray]) -> Levels:
         raise ValueError(f"arrays: expected one type, got {sorted(map(str, types))}")
     every = max(1, sum(array.size for array in arrays) // _SAMPLE)
     values = np.concatenate([array.reshape(-1)[::every] for array in arrays])
-    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
+    # In the precision of 16-bit floats the percentiles would be coarse.
+    percentiles = np.percentile(values.astype(np.float64), _PERCENTILES)
+    low, high = (float(value) for value in percentiles)
     if low == high:
         raise ValueError(f"arrays: expected several values, nearly all are {low:g}")
     return Levels(low, high)

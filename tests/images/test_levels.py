@@ -79,3 +79,9 @@ def test_what_is_not_finite_stays() -> None:
     pixels = np.array([[np.nan, np.inf, 7.0]], np.float32)[..., None]
     result = change(Picture(pixels), InUnits(), knows_units=True).pixels[0, :, 0]
     np.testing.assert_array_equal(result, [np.nan, np.inf, 107])
+
+
+def test_levels_of_coarse_floats_are_not_coarse() -> None:
+    # Between 2048 and 4096 float16 has even numbers alone; the percentile is between two.
+    values = np.arange(2048, 4096, 2).astype(np.float16)
+    assert measure_levels([values]).low == pytest.approx(2048 + 0.001 * 2046, abs=1e-6)
