@@ -32,6 +32,18 @@ function serviceWorker(): Plugin {
   };
 }
 
+/** Puts the measured lecture beside the page: the Lab links to its claims. */
+function lecture(): Plugin {
+  const path = join(import.meta.dirname, "../docs/lecture/report.html");
+  return {
+    name: "lecture",
+    apply: "build",
+    generateBundle() {
+      this.emitFile({ type: "asset", fileName: "lecture/report.html", source: readFileSync(path) });
+    },
+  };
+}
+
 /** Backends are called by their names, for people and tests to see which are fetched. */
 function chunkFileNames({ name, facadeModuleId }: { name: string; facadeModuleId: string | null }): string {
   const backend = /tfjs-backend-\w+/.exec(facadeModuleId ?? "")?.[0];
@@ -42,6 +54,6 @@ export default defineConfig({
   base: "./", // any folder of any host
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   worker: { format: "es", rolldownOptions: { output: { chunkFileNames } } },
-  plugins: [serviceWorker()],
+  plugins: [lecture(), serviceWorker()],
   test: { include: ["tests/**/*.test.ts"] },
 });
