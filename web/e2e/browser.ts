@@ -57,6 +57,8 @@ export function useRig(flags: string[] = []): Rig {
       const { protocol, origin } = new URL(request.url());
       if (protocol !== "blob:" && origin !== new URL(rig.url).origin) strangers.push(request.url());
     });
+    // Nobody would answer the system's question for a file: pages save by a download, then.
+    await context.addInitScript(() => Reflect.deleteProperty(window, "showSaveFilePicker"));
     const page = await context.newPage();
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => {

@@ -92,6 +92,7 @@ export const de: Words = {
   "save.saveAll": "Alle speichern ({count})",
   "save.save": "Speichern",
   "save.copied": "Kopiert.",
+  "save.saved": "{name} ist gespeichert.",
   "note.animated": "Von dieser Animation wird das erste Bild genommen.",
   "note.toP3": "Die Farben werden in Display P3 gespeichert, das kleiner ist als der Farbraum der Datei.",
   "note.toSrgb": "Dieser Browser hat nur sRGB: Kräftigere Farben werden beschnitten.",

@@ -96,6 +96,7 @@ export const en = {
   "save.saveAll": "Save all ({count})",
   "save.save": "Save",
   "save.copied": "Copied.",
+  "save.saved": "{name} is saved.",
   "note.animated": "Of this animation the first frame is taken.",
   "note.toP3": "The colours are saved in Display P3, which is smaller than the space of the file.",
   "note.toSrgb": "This browser has sRGB only: stronger colours are cut.",

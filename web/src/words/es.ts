@@ -92,6 +92,7 @@ export const es: Words = {
   "save.saveAll": "Guardar todas ({count})",
   "save.save": "Guardar",
   "save.copied": "Copiado.",
+  "save.saved": "{name} se ha guardado.",
   "note.animated": "De esta animación se toma el primer fotograma.",
   "note.toP3": "Los colores se guardan en Display P3, menor que el espacio del archivo.",
   "note.toSrgb": "Este navegador solo tiene sRGB: los colores más vivos se recortan.",

@@ -92,6 +92,7 @@ export const fr: Words = {
   "save.saveAll": "Tout enregistrer ({count})",
   "save.save": "Enregistrer",
   "save.copied": "Copié.",
+  "save.saved": "{name} est enregistré.",
   "note.animated": "De cette animation, la première image est prise.",
   "note.toP3": "Les couleurs sont enregistrées en Display P3, plus petit que l’espace du fichier.",
   "note.toSrgb": "Ce navigateur n’a que sRGB : les couleurs plus vives sont coupées.",

@@ -92,6 +92,7 @@ export const ja: Words = {
   "save.saveAll": "すべて保存 ({count})",
   "save.save": "保存",
   "save.copied": "コピーしました。",
+  "save.saved": "{name} を保存しました。",
   "note.animated": "このアニメーションの最初のコマを使います。",
   "note.toP3": "色は Display P3 で保存されます。ファイルの色空間より狭くなります。",
   "note.toSrgb": "このブラウザーは sRGB だけです。より鮮やかな色は切り詰められます。",
