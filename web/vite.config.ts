@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
-/** Fetched with the first visit; other models are cached when they are first used. */
-const PRECACHED = /^(assets\/|icons\/icon\.svg|icons\/icon-192|samples\/|models\/(models\.json|photo\/|photo-encoder\/)|manifest)/;
+/** Fetched with the first visit; other models, and what reads HEIC, are cached when they are first used. */
+const PRECACHED = /^(assets\/(?!heic|libheif)|icons\/icon\.svg|icons\/icon-192|samples\/|models\/(models\.json|photo\/|photo-encoder\/)|manifest)/;
 
 /** Writes dist/sw.js: the service worker with this build's version and file list. */
 function serviceWorker(): Plugin {
@@ -32,14 +32,20 @@ function serviceWorker(): Plugin {
   };
 }
 
-/** Puts the measured lecture beside the page: the Lab links to its claims. */
-function lecture(): Plugin {
-  const path = join(import.meta.dirname, "../docs/lecture/report.html");
+/** What lies beside the page: the measured lecture, to whose claims the Lab links, and a licence. */
+const BESIDE = {
+  "lecture/report.html": "../docs/lecture/report.html",
+  "licenses/libheif-js.txt": "node_modules/libheif-js/LICENSE",
+};
+
+function beside(): Plugin {
   return {
-    name: "lecture",
+    name: "beside",
     apply: "build",
     generateBundle() {
-      this.emitFile({ type: "asset", fileName: "lecture/report.html", source: readFileSync(path) });
+      for (const [fileName, path] of Object.entries(BESIDE)) {
+        this.emitFile({ type: "asset", fileName, source: readFileSync(join(import.meta.dirname, path)) });
+      }
     },
   };
 }
@@ -54,6 +60,6 @@ export default defineConfig({
   base: "./", // any folder of any host
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   worker: { format: "es", rolldownOptions: { output: { chunkFileNames } } },
-  plugins: [lecture(), serviceWorker()],
+  plugins: [beside(), serviceWorker()],
   test: { include: ["tests/**/*.test.ts"] },
 });
