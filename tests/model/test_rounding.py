@@ -10,8 +10,8 @@ from kdae.model import ModelConfig, build_denoiser
 from kdae.model.rounding import (
     channel_steps,
     layer_step,
+    levels_with_sums,
     with_rounded_filters,
-    zero_sum_levels,
 )
 
 
@@ -28,7 +28,7 @@ def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(
 ) -> None:
     exact = filters(0) / step(filters(0))
     assert np.abs(np.rint(exact).sum(axis=(0, 1))).max() >= 2  # what rounding alone does
-    levels = zero_sum_levels(exact)
+    levels = levels_with_sums(exact)
     assert (levels == np.rint(levels)).all()
     assert (levels.sum(axis=(0, 1)) == 0).all()
     assert np.abs(levels - exact).max() < 1.0
@@ -37,8 +37,15 @@ def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(
 
 def test_the_weight_nearest_to_the_other_level_is_the_one_that_moves() -> None:
     # Rounded: 1, 2, -2, 0, with the sum 1. Only 0.52 was rounded up by nearly a half.
-    kernel = np.float32([0.52, 1.9, -2.3, -0.12]).reshape(2, 2, 1, 1)
-    assert zero_sum_levels(kernel).ravel().tolist() == [0, 2, -2, 0]
+    kernel = np.array([0.52, 1.9, -2.3, -0.12], np.float32).reshape(2, 2, 1, 1)
+    assert levels_with_sums(kernel).ravel().tolist() == [0, 2, -2, 0]
+
+
+def test_a_filter_with_another_sum_keeps_that() -> None:
+    exact = filters(2) / layer_step(filters(2)) + 0.3
+    sums = exact.sum(axis=(0, 1))
+    assert np.abs(sums).min() > 10  # 36 weights
+    np.testing.assert_array_equal(levels_with_sums(exact).sum(axis=(0, 1)), np.rint(sums))
 
 
 def rounded_by_channel(kernel: np.ndarray) -> np.ndarray:
@@ -61,7 +68,7 @@ def rounded_by_layer(kernel: np.ndarray) -> np.ndarray:
 def test_a_converter_changes_the_filters_of_the_first_layer_no_more(
     per_channel: bool, convert: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    model = build_denoiser(ModelConfig(widths=[8, 8], blocks=[1, 1]), channels=3)
+    model = build_denoiser(ModelConfig(widths=(8, 8), blocks=(1, 1)), channels=3)
     model.get_layer("down0_conv").kernel.assign(filters(1))
     copy = with_rounded_filters(model, per_channel=per_channel)
     kernel = copy.get_layer("down0_conv").kernel.numpy()
@@ -74,7 +81,7 @@ def test_a_converter_changes_the_filters_of_the_first_layer_no_more(
 
 
 def test_a_model_without_such_filters_is_copied_as_it_is() -> None:
-    model = build_denoiser(ModelConfig(family="plain", widths=[8], blocks=[1]), channels=1)
+    model = build_denoiser(ModelConfig(family="plain", widths=(8,), blocks=(1,)), channels=1)
     copy = with_rounded_filters(model, per_channel=False)
     assert isinstance(copy, keras.Model)
     assert copy is not model

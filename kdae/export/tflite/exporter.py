@@ -71,7 +71,8 @@ def export(request: ExportRequest) -> list[Artifact]:
     )
     artifacts = []
     for side in (None, TILE):
-        for model, network, variants in graphs:
+        for model, network, names in graphs:
+            variants = [variant for variant in BOUNDS if variant in names]
             files = convert(model, network, side, variants)
             for variant, file in zip(variants, files, strict=True):
                 name = f"{request.name}-{variant}" + (f"-{side}" if side else "")
