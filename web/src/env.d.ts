@@ -5,7 +5,6 @@
 interface HeifImage {
   get_width(): number;
   get_height(): number;
-  is_primary(): boolean;
   /** Fills `target.data` with RGBA; calls back with nothing if that fails. */
   display(target: ImageData, done: (shown: ImageData | null) => void): void;
   free(): void;

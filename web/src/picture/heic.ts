@@ -15,7 +15,7 @@ async function start(): Promise<HeifDecoder> {
   });
 }
 
-/** Decodes the main picture of a HEIC file, turned as the file says, to 8 bits in `colorSpace`, the file's own. */
+/** Decodes the first picture of a HEIC file, turned as the file says, to 8 bits in `colorSpace`, the file's own. */
 export async function decodeHeic(file: ArrayBuffer, colorSpace: PredefinedColorSpace): Promise<ImageData> {
   ready ??= start();
   const decoder = await ready.catch((error) => {
@@ -24,7 +24,7 @@ export async function decodeHeic(file: ArrayBuffer, colorSpace: PredefinedColorS
   });
   const images = decoder.decode(new Uint8Array(file));
   try {
-    const main = images.find((image) => image.is_primary()) ?? images[0];
+    const [main] = images; // phones write one, and its thumbnails do not count
     if (!main) throw new Error("no picture in this HEIC");
     const [width, height] = [main.get_width(), main.get_height()];
     if (width * height > MAX_PIXELS) throw problem("TooLarge", `${width} x ${height} pixels`);
