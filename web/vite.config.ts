@@ -61,5 +61,5 @@ export default defineConfig({
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   worker: { format: "es", rolldownOptions: { output: { chunkFileNames } } },
   plugins: [beside(), serviceWorker()],
-  test: { include: ["tests/**/*.test.ts"] },
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 20_000 }, // machines are busy at times
 });
