@@ -1,8 +1,8 @@
 """Shows a network the parts of a picture of any kind, and puts its answers back.
 
 Red, green and blue go together; every other channel is a grey picture of its own. Values that
-are not of 8 or 16 bits are scaled to [0, 1] and back, see `Scale`. Colours under transparent
-pixels are put aside, see `covered`.
+are not of 8 or 16 bits are scaled to [0, 1] and back, see `Scale`, unless the network knows the
+units of the file. Colours under transparent pixels are put aside, see `covered`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kdae.errors import UserError
+from kdae.images.levels import Levels
 from kdae.images.pixels import Picture
 
 Network = Callable[[np.ndarray], np.ndarray]
-"""Takes `[H, W, 1 or 3]`, uint8, uint16, or float32 from 0 to 1; returns the same. It may write
-its answer into what it was given, if that can be written to."""
+"""Takes `[H, W, 1 or 3]`, uint8, uint16, or float32 from 0 to 1, or float64 in the units of the
+file if it knows them; returns the same. It may write its answer into what it was given, if that
+can be written to."""
 
 _QUANTILES = (0.001, 0.999)
 _SAMPLE = 1 << 22  # values that quantiles are taken of
@@ -24,12 +27,17 @@ REACH = 64  # pixels, how far under transparent ones visible colours are continu
 _ROWS = 1024  # rows continued at a time: bounds the memory
 
 
-def change(picture: Picture, network: Network) -> Picture:
+def change(picture: Picture, network: Network, levels: Levels | None = None) -> Picture:
     """Returns the picture as a network changes it, of the same size, type and channels.
 
     Args:
         picture: Of any number of channels and any type of values.
         network: See `Network`.
+        levels: The values of a file that are 0 and 1 to the network, if these are not black and
+            white. Values of any type are then shown as they are.
+
+    Raises:
+        UserError: If the values are floats from 0 to 1, and those of the levels are not.
     """
     pixels = picture.pixels
     hidden = None
@@ -39,11 +47,12 @@ def change(picture: Picture, network: Network) -> Picture:
         pixels = covered(pixels, hidden)
     together = parts(picture)
     if len(together) == 1:
-        pixels = _answered(pixels, network)
+        pixels = _answered(pixels, network, levels)
     else:
         result = np.empty_like(pixels)
         for part in together:
-            result[..., part] = _answered(np.ascontiguousarray(pixels[..., part]), network)
+            shown = np.ascontiguousarray(pixels[..., part])
+            result[..., part] = _answered(shown, network, levels)
         pixels = result
     if hidden is not None:
         if not pixels.flags.writeable:
@@ -59,11 +68,47 @@ def parts(picture: Picture) -> list[slice]:
     return [slice(0, first), *(slice(each, each + 1) for each in range(first, channels))]
 
 
-def _answered(pixels: np.ndarray, network: Network) -> np.ndarray:
+def _answered(pixels: np.ndarray, network: Network, levels: Levels | None) -> np.ndarray:
     if pixels.dtype in (np.uint8, np.uint16):
         return network(pixels)
+    if levels is not None:
+        return _answered_in_units(pixels, network, levels)
     scale = Scale.of(pixels)
     return scale.back(network(scale.apply(pixels)), pixels)
+
+
+def _answered_in_units(pixels: np.ndarray, network: Network, levels: Levels) -> np.ndarray:
+    if pixels.dtype.kind == "f" and levels.high > 1 and _within_unit(pixels):
+        raise UserError(
+            f"floats from 0 to 1, but this model was trained on files whose values are "
+            f"{levels.low:g} to {levels.high:g}; save the picture with such values"
+        )
+    seen = with_finite_values(pixels.astype(np.float64))
+    answer = _as_type(network(seen), pixels.dtype)
+    if pixels.dtype.kind == "f":
+        odd = ~np.isfinite(pixels)
+        answer[odd] = pixels[odd]
+    return answer
+
+
+def with_finite_values(values: np.ndarray) -> np.ndarray:
+    """Returns floats with the mean of the finite ones in the place of infinity and NaN.
+
+    Without a finite value, that is 0.
+    """
+    finite = np.isfinite(values)
+    if finite.all():
+        return values
+    mean = values[finite].mean(dtype=np.float64) if finite.any() else 0.0
+    return np.where(finite, values, values.dtype.type(mean))
+
+
+def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Rounds and clips to the range of an integer type; floats are only converted."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    bounds = np.iinfo(dtype)
+    return np.clip(np.rint(values), bounds.min, bounds.max).astype(dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,9 +157,7 @@ class Scale:
         result = answer.astype(np.float64) * span + self.low + beyond
         if pixels.dtype.kind == "f":
             result[~np.isfinite(values)] = values[~np.isfinite(values)]
-            return result.astype(pixels.dtype)
-        bounds = np.iinfo(pixels.dtype)
-        return np.clip(np.rint(result), bounds.min, bounds.max).astype(pixels.dtype)
+        return _as_type(result, pixels.dtype)
 
 
 def _within_unit(pixels: np.ndarray) -> bool:

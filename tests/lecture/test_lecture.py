@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 from kdae.errors import UserError
 from kdae.lecture import CLAIMS
 from kdae.lecture.__main__ import main
+from kdae.lecture.claims.alone import MASK, SHARED, with_noise
 from kdae.lecture.claims.cheating import hand_made
 from kdae.lecture.claims.descent import chain_rule_difference
 from kdae.lecture.claims.sharpness import edge_rise, misplaced_edge
@@ -76,8 +77,8 @@ def test_finished_runs_are_used_again(quick: Path) -> None:
 
 
 def test_unknown_claims_and_test_pictures_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"CLAIM: expected one of 1 detectors, .*, got '13'"):
-        main(["13", "--out", str(tmp_path)])
+    with pytest.raises(UserError, match=r"CLAIM: expected one of 1 detectors, .*, got '14'"):
+        main(["14", "--out", str(tmp_path)])
     with pytest.raises(ValueError, match=r"for kdae\.tune alone"):
         Lab(tmp_path, True).photos(1, "test")
 
@@ -186,3 +187,17 @@ def test_small_pictures_are_exact(tmp_path: Path) -> None:
     (data,) = re.findall(r"base64,([^\"]+)", body)
     with Image.open(io.BytesIO(base64.b64decode(data))) as image:
         np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+@pytest.mark.parametrize("shared", [1, SHARED])
+def test_noise_is_shared_by_neighbours_in_a_row_alone(shared: int) -> None:
+    grey = np.full((300, 300, 1), 0.5)
+    noise = with_noise(grey, shared, [0])[..., 0] - 0.5
+    assert noise.std() * 255 == pytest.approx(25, rel=0.02)
+    for reach in range(1, SHARED + 1):
+        pair = noise[:, reach:].ravel(), noise[:, :-reach].ravel()
+        expected = max(0.0, 1 - reach / shared)
+        assert np.corrcoef(*pair)[0, 1] == pytest.approx(expected, abs=0.02)
+    assert abs(np.corrcoef(noise[1:].ravel(), noise[:-1].ravel())[0, 1]) < 0.02
+    # The mask reaches as far as the noise that is shared with its middle, and no further.
+    assert MASK == (1, 2 * (SHARED - 1) + 1)
