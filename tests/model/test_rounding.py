@@ -37,7 +37,7 @@ def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(
 
 def test_the_weight_nearest_to_the_other_level_is_the_one_that_moves() -> None:
     # Rounded: 1, 2, -2, 0, with the sum 1. Only 0.52 was rounded up by nearly a half.
-    kernel = np.float32([0.52, 1.9, -2.3, -0.12]).reshape(2, 2, 1, 1)
+    kernel = np.array([0.52, 1.9, -2.3, -0.12], np.float32).reshape(2, 2, 1, 1)
     assert zero_sum_levels(kernel).ravel().tolist() == [0, 2, -2, 0]
 
 
@@ -61,7 +61,7 @@ def rounded_by_layer(kernel: np.ndarray) -> np.ndarray:
 def test_a_converter_changes_the_filters_of_the_first_layer_no_more(
     per_channel: bool, convert: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    model = build_denoiser(ModelConfig(widths=[8, 8], blocks=[1, 1]), channels=3)
+    model = build_denoiser(ModelConfig(widths=(8, 8), blocks=(1, 1)), channels=3)
     model.get_layer("down0_conv").kernel.assign(filters(1))
     copy = with_rounded_filters(model, per_channel=per_channel)
     kernel = copy.get_layer("down0_conv").kernel.numpy()
@@ -74,7 +74,7 @@ def test_a_converter_changes_the_filters_of_the_first_layer_no_more(
 
 
 def test_a_model_without_such_filters_is_copied_as_it_is() -> None:
-    model = build_denoiser(ModelConfig(family="plain", widths=[8], blocks=[1]), channels=1)
+    model = build_denoiser(ModelConfig(family="plain", widths=(8,), blocks=(1,)), channels=1)
     copy = with_rounded_filters(model, per_channel=False)
     assert isinstance(copy, keras.Model)
     assert copy is not model
