@@ -71,8 +71,9 @@ def export(request: ExportRequest) -> list[Artifact]:
     )
     artifacts = []
     for side in (None, TILE):
-        for model, network, variants in graphs:
-            files = convert(model, network, side, variants)
+        for model, network, names in graphs:
+            variants = [name for name in names if name in BOUNDS]
+            files = convert(model, network, side, variants) if variants else []
             for variant, file in zip(variants, files, strict=True):
                 name = f"{request.name}-{variant}" + (f"-{side}" if side else "")
                 path = request.folder / f"{name}.tflite"
