@@ -73,15 +73,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     MODELS.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".models-", dir=MODELS.parent) as folder:
         exports, ready = Path(folder) / "exports", Path(folder) / "ready"
+        requests = []
         for name in names:
             model, card = load_model(name)
             target = exports / name
             target.mkdir(parents=True)
-            request = ExportRequest(name, in_float32(model), card, target, MAX_PIXELS)
-            artifacts = {artifact.variant: artifact for artifact in exporter.export(request)}
-            pictures = examples(int(card["channels"]))
+            requests.append(ExportRequest(name, in_float32(model), card, target, MAX_PIXELS))
+        for request, artifacts in zip(requests, exporter.export_all(requests), strict=True):
+            name, target = request.name, request.folder
+            by_variant = {artifact.variant: artifact for artifact in artifacts}
+            pictures = examples(int(request.card["channels"]))
             rows = (
-                parity.measure(exporter, request, [artifacts[variant]], pictures)[0]
+                parity.measure(exporter, request, [by_variant[variant]], pictures)[0]
                 for variant in VARIANTS
             )
             variant = choose(name, rows)
