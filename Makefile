@@ -12,7 +12,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint docs unit weights test-arm test-big test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
+.PHONY: help install train test lint docs unit unit-python unit-page weights test-arm test-big test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -61,10 +61,17 @@ web: web/public/models/models.json  ## export the shipped models and build the p
 serve-web: web  ## open the page in a browser
 	cd web && npm run --silent preview -- --open
 
-# Files are begun in the order of conftest.py, not of their number of tests. The page is built by
-# its tests.
-unit: install web/public/models/models.json  ## the tests: WORKERS (2) side by side
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+# The page's tests wait for a browser most of the time, and need no TensorFlow: they run beside the
+# WORKERS. Files are begun in the order of conftest.py, not of their number of tests.
+unit: install web/public/models/models.json  ## the tests: WORKERS (2) side by side, and the page's
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target unit-python unit-page
+
+unit-python: install
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests
+
+# A worker, not pytest alone: workers wait for tests marked `alone`. The page is built by its tests.
+unit-page: install web/public/models/models.json
+	$(BIN)/pytest -n 1 --dist loadgroup --no-loadscope-reorder web
 
 # Neither lint nor the export of the models keeps two cores busy.
 test: install  ## lint, then run everything
