@@ -47,7 +47,7 @@ lint: install  ## ruff, mypy, who may import whom (import-linter), and whether t
 docs: install  ## build docs/ and the API reference into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-web/node_modules/.package-lock.json: web/package-lock.json
+web/node_modules/.package-lock.json: web/package-lock.json | .venv/installed
 	cd web && npm ci --silent --no-audit --no-fund
 
 web/public/models/models.json: $(wildcard kdae/weights/*) web/tools/models.py \
@@ -66,17 +66,16 @@ serve-web: web  ## open the page in a browser
 unit: install web/public/models/models.json  ## the tests: WORKERS (2) side by side, and the page's
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target unit-python unit-page
 
-unit-python: install
+unit-python: install web/node_modules/.package-lock.json
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests
 
 # A worker, not pytest alone: workers wait for tests marked `alone`. The page is built by its tests.
 unit-page: install web/public/models/models.json
 	$(BIN)/pytest -n 1 --dist loadgroup --no-loadscope-reorder web
 
-# Neither lint nor the export of the models keeps two cores busy.
-test: install  ## lint, then run everything
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint web/public/models/models.json
-	@$(MAKE) --no-print-directory unit
+# All at once: neither lint nor the export of the page's models keeps two cores busy.
+test: install web/node_modules/.package-lock.json  ## lint, and run everything
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint unit-python unit-page
 
 # Outside `test`, as it needs root, and a network the first time.
 test-arm: install  ## run the TFLite files of MODEL (photo) on an emulated ARM, as root
