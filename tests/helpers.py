@@ -79,6 +79,12 @@ def calibrate_quickly(patch: pytest.MonkeyPatch, exporter: ModuleType) -> None:
     patch.setattr(exporter, "calibration_pictures", few)
 
 
+def skip_plots(patch: pytest.MonkeyPatch) -> None:
+    """Lets training draw no plots, which take a third of a run of a dozen steps."""
+    for name in ("plot_curves", "plot_samples"):
+        patch.setattr(f"kdae.train.folder.{name}", lambda *_: None)
+
+
 def touch(*paths: Path) -> None:
     """Makes files with a byte in each, and their folders."""
     for path in paths:
