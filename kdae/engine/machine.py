@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 # With 369 MB a JPEG of 100 megapixels stays below 1.2 GB. Larger tiles save little: with 512 MB
-# the context of 12 megapixels is 12 % of the work instead of 17 (docs/speed.md).
+# the context adds 27 % to the work on 12 megapixels instead of 32 (docs/speed.md).
 MOST = 11 << 25
 _SHARE = 4  # the part of the free memory that a tile may take is one in so many
 _UNKNOWN = 1 << 31  # assumed to be free where the system does not tell

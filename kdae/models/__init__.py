@@ -8,7 +8,7 @@ from kdae.tables import columns
 __all__ = ["USES", "describe_models"]
 
 USES = {
-    "photo": "pictures from phones and cameras; the default",
+    "photo": "pictures from cameras and phones, JPEG files, scans; the default",
     "color": "Gaussian noise in colour pictures",
     "gray": "Gaussian noise in grey pictures",
 }

@@ -72,7 +72,8 @@ def export(request: ExportRequest) -> list[Artifact]:
     artifacts = []
     for side in (None, TILE):
         for model, network, names in graphs:
-            variants = [name for name in names if name in BOUNDS]
+            variants = [variant for variant in BOUNDS if variant in names]
+            # Without any, not even the graph is saved.
             files = convert(model, network, side, variants) if variants else []
             for variant, file in zip(variants, files, strict=True):
                 name = f"{request.name}-{variant}" + (f"-{side}" if side else "")

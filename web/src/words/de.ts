@@ -16,7 +16,7 @@ export const de: Words = {
   "more.install": "Als App installieren",
   "more.about": "So läuft es",
   "model.photo": "Fotos",
-  "model.photo.when": "Für Bilder aus Kameras und Telefonen. Das Rauschen grauer Bilder bleibt: dafür „Schwarzweiß“ nehmen.",
+  "model.photo.when": "Für Bilder aus Kameras und Telefonen, JPEG-Dateien und Scans, in Farbe oder Grau.",
   "model.color": "Gleichmäßiges Farbrauschen",
   "model.color.when": "Für Rauschen, das überall gleich stark ist und nie komprimiert wurde, etwa in gerenderten Bildern.",
   "model.gray": "Schwarzweiß",

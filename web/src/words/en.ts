@@ -16,7 +16,7 @@ export const en = {
   "more.install": "Install as an app",
   "more.about": "How it runs",
   "model.photo": "Photographs",
-  "model.photo.when": "For pictures from cameras and phones. It keeps the noise of grey pictures: take “Black and white” for these.",
+  "model.photo.when": "For pictures from cameras and phones, JPEG files and scans, in colour or grey.",
   "model.color": "Even colour noise",
   "model.color.when": "For noise that is equally strong everywhere and was never compressed, as in renderings.",
   "model.gray": "Black and white",

@@ -16,7 +16,7 @@ export const es: Words = {
   "more.install": "Instalar como aplicación",
   "more.about": "Cómo funciona",
   "model.photo": "Fotografías",
-  "model.photo.when": "Para imágenes de cámaras y teléfonos. Deja el ruido de las imágenes grises: para ellas, «Blanco y negro».",
+  "model.photo.when": "Para imágenes de cámaras y teléfonos, archivos JPEG y escaneos, en color o en gris.",
   "model.color": "Ruido de color uniforme",
   "model.color.when": "Para ruido igual de fuerte en todas partes y nunca comprimido, como en imágenes sintéticas.",
   "model.gray": "Blanco y negro",

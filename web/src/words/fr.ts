@@ -16,7 +16,7 @@ export const fr: Words = {
   "more.install": "Installer comme application",
   "more.about": "Fonctionnement",
   "model.photo": "Photographies",
-  "model.photo.when": "Pour les images d’appareils photo et de téléphones. Le bruit des images grises reste : pour elles, « Noir et blanc ».",
+  "model.photo.when": "Pour les images d’appareils photo et de téléphones, les fichiers JPEG et les numérisations, en couleur ou en gris.",
   "model.color": "Bruit de couleur uniforme",
   "model.color.when": "Pour un bruit partout aussi fort et jamais compressé, comme dans les images de synthèse.",
   "model.gray": "Noir et blanc",

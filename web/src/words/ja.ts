@@ -16,7 +16,7 @@ export const ja: Words = {
   "more.install": "アプリとしてインストール",
   "more.about": "しくみ",
   "model.photo": "写真",
-  "model.photo.when": "カメラやスマートフォンの画像に。グレー画像のノイズは残るので、「白黒」を使ってください。",
+  "model.photo.when": "カメラやスマートフォンの画像、JPEGファイル、スキャンに。カラーでもグレーでも。",
   "model.color": "均一な色ノイズ",
   "model.color.when": "レンダリング画像のように、どこも同じ強さで圧縮されていないノイズに。",
   "model.gray": "白黒",
