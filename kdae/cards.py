@@ -1,8 +1,8 @@
 """Reads and writes model cards, and finds models. Needs neither TensorFlow nor Keras.
 
 A model card is a JSON file beside the model's file. It holds the facts that every program needs
-which uses the model, such as the number of channels. A TFLite file has it inside, as the
-metadata `kdae.json`.
+which uses the model, such as the number of channels. TFLite and ONNX files have it inside, as
+the metadata `kdae.json`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ BEFORE_KERAS_LOAD = "import kdae.model"
 """What a program runs before plain Keras loads a `.keras` file: it registers the layers."""
 DEFAULT_MODEL = "photo"
 
-LITERT, KERAS = "litert", "keras"
+LITERT, KERAS, ONNX = "litert", "keras", "onnx"
+ENGINES = (LITERT, KERAS, ONNX)
+EXPORTED = {".tflite": LITERT, ".onnx": ONNX}
+"""By ending of exported files the engine that runs them."""
 FAST = "weights8"
 """Variant of the shipped TFLite files that calculates in 8 bits."""
 METADATA = "kdae.json"
@@ -32,7 +35,7 @@ TFLITE_IDENTIFIER = b"TFL3"
 
 
 class Found(NamedTuple):
-    """A model's file, and the engine that runs it: `litert` or `keras`."""
+    """A model's file, and the engine that runs it, one of `ENGINES`."""
 
     engine: str
     path: Path
@@ -47,40 +50,42 @@ def find_model(name: str | Path, engine: str | None = None, fast: bool = False) 
     """Finds the file of a model that an engine runs.
 
     Args:
-        name: The name of a shipped model, a `.tflite` file, a run folder or a `.keras` file.
-        engine: `litert` or `keras`. None: LiteRT for shipped models and `.tflite` files, Keras
-            for run folders and `.keras` files.
+        name: The name of a shipped model, a `.tflite` or `.onnx` file, a run folder or a
+            `.keras` file.
+        engine: One of `ENGINES`. None: LiteRT for shipped models and `.tflite` files, ONNX
+            Runtime for `.onnx` files, Keras for run folders and `.keras` files.
         fast: Whether to take the file that calculates in 8 bits, which shipped models have.
 
     Raises:
         UserError: If there is no such model, or the engine does not run it.
     """
     shipped = str(name) in shipped_models() and not Path(name).is_dir()
-    tflite = not shipped and Path(name).suffix == ".tflite"
+    runner = None if shipped else EXPORTED.get(Path(name).suffix)
     if engine is None:
-        engine = LITERT if shipped or tflite else KERAS
-    if engine not in (LITERT, KERAS):
-        raise UserError(f"engine: expected {LITERT} or {KERAS}, got {engine!r}")
+        engine = LITERT if shipped else runner or KERAS
+    if engine not in ENGINES:
+        raise UserError(f"engine: expected {', '.join(ENGINES)}, got {engine!r}")
     if fast and not (shipped and engine == LITERT):
         raise UserError(
             f"fast: {name} with the engine {engine} has no file of 8 bits; shipped models "
             f"({', '.join(shipped_models())}) with {LITERT} have one"
         )
+    if runner:
+        if engine != runner:
+            raise UserError(f"engine: {engine} does not run {name}, {runner} does")
+        if not Path(name).is_file():
+            raise UserError(f"model {name}: no such file")
+        return Found(engine, Path(name))
     if engine == KERAS:
-        if tflite:
-            raise UserError(f"engine: {KERAS} does not run {name}, {LITERT} does")
         return Found(engine, locate_model(name)[0])
-    if shipped:
+    if shipped and engine == LITERT:
         return Found(engine, weights_folder() / tflite_name(str(name), FAST if fast else ""))
-    if not tflite:
-        file = locate_model(name)[0]
-        raise UserError(
-            f"engine: {LITERT} runs .tflite files, not {file}; "
-            f"`kdae export --model {name} --format tflite` makes some"
-        )
-    if not Path(name).is_file():
-        raise UserError(f"model {name}: no such file")
-    return Found(engine, Path(name))
+    file = locate_model(name)[0]
+    suffix = next(suffix for suffix, runs in EXPORTED.items() if runs == engine)
+    raise UserError(
+        f"engine: {engine} runs {suffix} files, not {file}; "
+        f"`kdae export --model {name} --format {suffix[1:]}` makes some"
+    )
 
 
 def tflite_name(model: str, variant: str = "") -> str:
@@ -117,8 +122,8 @@ def locate_model(name: str | Path) -> tuple[Path, Path | None]:
     elif not path.is_file():
         shipped = ", ".join(shipped_models()) or "none in this installation"
         raise UserError(
-            f"model {name}: expected a run folder, a .keras or .tflite file, or a shipped "
-            f"model ({shipped})"
+            f"model {name}: expected a run folder, a .keras, .tflite or .onnx file, or a "
+            f"shipped model ({shipped})"
         )
     cards = [path.with_suffix(".json")] + [path.parent / CARD] * (path.name == MODEL)
     return path, next((card for card in cards if card.is_file()), None)

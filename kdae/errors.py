@@ -14,6 +14,7 @@ EXTRAS = {
     "bench": ("bm3d", "cv2", "pywt", "skimage"),
     "client": ("grpc", "open_inference"),
     "lecture": ("jinja2", "sklearn"),
+    "onnx": ("onnx", "onnxruntime"),
     "tensorboard": ("tensorboard",),
     "tfjs": ("tensorflowjs",),
     "tune": ("optuna",),

@@ -8,6 +8,7 @@ Needs numpy, Pillow and onnxruntime, and nothing of kdae.
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,17 @@ TILE = 768
 """The side of a tile with its overlap. darktable takes 256 to 2,048, as memory allows."""
 
 OVERLAP = 64
-"""The number of pixels on each side of a tile that are cut off; darktable's own number."""
+"""The number of pixels that darktable cuts off each side of a tile, whatever the model."""
+
+
+def halo_of(session: Any) -> int:
+    """Returns the context that a tile needs on each side, in pixels, by the model's card."""
+    card = json.loads(session.get_modelmeta().custom_metadata_map["kdae.json"])
+    return int(card["halo"])
 
 
 def denoise(
-    session: Any, picture: np.ndarray, tile: int = TILE, overlap: int = OVERLAP
+    session: Any, picture: np.ndarray, tile: int = TILE, overlap: int | None = None
 ) -> np.ndarray:
     """Denoises one picture, mirrored at its edges, in tiles of one size.
 
@@ -28,12 +35,15 @@ def denoise(
         session: An `onnxruntime.InferenceSession` of the model.
         picture: The noisy picture, float32 [H, W, 3] in [0, 1], sRGB.
         tile: The side of a tile in pixels, a multiple of the model's `size_multiple`.
-        overlap: The number of pixels that are cut off each side of a tile's result.
+        overlap: The number of pixels that are cut off each side of a tile's result. None: the
+            halo of the model's card, but at least what darktable takes.
 
     Returns:
         The denoised picture, float32 [H, W, 3] in [0, 1].
     """
     (given,) = session.get_inputs()
+    if overlap is None:
+        overlap = max(halo_of(session), OVERLAP)
     height, width = picture.shape[:2]
     step = tile - 2 * overlap
     rest = [(overlap, overlap + -length % step) for length in (height, width)]

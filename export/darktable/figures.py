@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kdae.cards import load_card, shipped_models, weights_folder
+from kdae.engine import margin_of
 from kdae.errors import run_main
 
 REPORT = Path(__file__).parents[2] / "docs" / "report.md"
@@ -35,12 +36,12 @@ def figures(cards: Mapping[str, Mapping[str, Any]]) -> str:
         "The networks:",
         _table(
             "model | filters of each scale | blocks | parameters | kFLOP per pixel | "
-            "receptive field | halo",
+            "receptive field | halo | margin",
             [
                 f"`{name}` | {_listed(card['model']['widths'])} | "
                 f"{_listed(card['model']['blocks'])} | {card['parameters']:,} | "
                 f"{card['flop_per_pixel'] / 1000:.1f} | {card['receptive_field']} pixels | "
-                f"{card['halo']} pixels"
+                f"{card['halo']} pixels | {margin_of(card)} pixels"
                 for name, card in cards.items()
             ],
         ),

@@ -26,6 +26,7 @@ import yaml
 
 import kdae
 from kdae.cards import load_card, locate_model
+from kdae.engine import margin_of
 from kdae.errors import UserError, run_main
 
 HERE = Path(__file__).parent
@@ -104,6 +105,7 @@ def describe(card: Mapping[str, Any], checkpoint: str) -> dict[str, str]:
         "blocks": ", ".join(map(str, card["model"]["blocks"])),
         "receptive_field": str(card["receptive_field"]),
         "halo": str(card["halo"]),
+        "margin": str(margin_of(card)),
         "size_multiple": str(card["size_multiple"]),
         # Where the benchmark sets lay on the machine is of no interest.
         "results": "\n".join(results).replace("../shared/", ""),

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kdae.cards import DEFAULT_MODEL, KERAS, LITERT
+from kdae.cards import DEFAULT_MODEL, ENGINES
 from kdae.denoise.options import KEPT, add_output, output_of
 from kdae.errors import check_share, check_threads, run_main
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--model",
         default=DEFAULT_MODEL,
         metavar="M",
-        help="name of a shipped model, .tflite file, run folder or .keras file "
+        help="name of a shipped model, .tflite or .onnx file, run folder or .keras file "
         f"({DEFAULT_MODEL})",
     )
     parser.add_argument(
@@ -72,8 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--engine",
-        choices=[LITERT, KERAS],
-        help="what runs the model (litert for shipped models and .tflite files, else keras)",
+        choices=ENGINES,
+        help="what runs the model (litert for shipped models and .tflite files, onnx for .onnx "
+        "files, else keras)",
     )
     parser.add_argument("--fast", action="store_true", help=_FAST)
     parser.add_argument(

@@ -47,7 +47,7 @@ def run(
         model: See `kdae.load`, as for `engine`, `fast`, `exact` and `threads`.
         strength: 0 (nothing) to 1, or a `kdae.Strength`.
         force: Whether to make all anew, and to replace files that exist.
-        engine: `litert`, `keras` or None.
+        engine: `litert`, `keras`, `onnx` or None.
         fast: Whether to calculate in 8 bits.
         exact: Whether tiles get all the context that the network sees.
         threads: The number of threads, or None.

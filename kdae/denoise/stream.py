@@ -93,7 +93,7 @@ def denoise_file(
     picture = _open(job)
     _tell(job, picture, output, notice)
     if isinstance(picture, Picture):
-        _save(job, _denoised(denoiser, picture, strength, progress), output)
+        _save(job, _denoised(denoiser, job, picture, strength, progress), output)
     else:
         _save_pages(denoiser, job, picture, strength, progress, output)
 
@@ -246,9 +246,11 @@ def _run(
             progress(1.0)
         return read
     try:
-        picture = _denoised(denoiser, read.picture, strength, progress)
+        picture = _denoised(denoiser, job, read.picture, strength, progress)
     except MemoryError:
         return read._replace(picture=None, reason=f"{job.source}: not enough memory")
+    except UserError as error:
+        return read._replace(picture=None, reason=str(error))
     return _Read(picture, "", read.seconds + time.perf_counter() - start)
 
 
@@ -272,6 +274,7 @@ def _finish(
 
 def _denoised(
     denoiser: Denoiser,
+    job: Job,
     picture: Picture,
     strength: float | Strength,
     progress: Callable[[float], object] | None,
@@ -288,7 +291,10 @@ def _denoised(
             progress=(lambda done: progress(done / area)) if progress else None,
         )
 
-    return change(picture, network)
+    try:
+        return change(picture, network, denoiser.levels)
+    except UserError as error:
+        raise UserError(f"{job.source}: {error}") from None
 
 
 def _save(job: Job, picture: Picture, output: Output) -> None:
@@ -308,7 +314,7 @@ def _save_pages(
 ) -> None:
     _make_folder(job.target.parent)
     share = (lambda done: progress(done / pages.count)) if progress else None
-    pictures = (_denoised(denoiser, each, strength, share) for each in pictures_of(pages))
+    pictures = (_denoised(denoiser, job, each, strength, share) for each in pictures_of(pages))
     with output.backup(job):
         write_pages(
             pages, job.target, pictures, strip=output.strip, strip_place=output.strip_place

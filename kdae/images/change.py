@@ -1,7 +1,8 @@
 """Shows a network the parts of a picture of any kind, and puts its answers back.
 
 Red, green and blue go together; every other channel is a grey picture of its own. Values that
-are not of 8 or 16 bits are scaled to [0, 1] and back, see `Scale`. Colours under transparent
+are not of 8 or 16 bits are scaled to [0, 1] and back, see `Scale`, unless the network takes
+values in the units of files. Colours under transparent
 pixels are put aside, see `covered`.
 """
 
@@ -12,11 +13,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kdae.errors import UserError
+from kdae.images.levels import Levels
 from kdae.images.pixels import Picture
 
 Network = Callable[[np.ndarray], np.ndarray]
 """Takes `[H, W, 1 or 3]`, uint8, uint16, or float32 from 0 to 1; returns the same. It may write
-its answer into what it was given, if that can be written to."""
+its answer into what it was given, if that can be written to. One with levels takes float64 in
+the units of the files that it was trained on."""
 
 _QUANTILES = (0.001, 0.999)
 _SAMPLE = 1 << 22  # values that quantiles are taken of
@@ -24,12 +28,17 @@ REACH = 64  # pixels, how far under transparent ones visible colours are continu
 _ROWS = 1024  # rows continued at a time: bounds the memory
 
 
-def change(picture: Picture, network: Network) -> Picture:
+def change(picture: Picture, network: Network, levels: Levels | None = None) -> Picture:
     """Returns the picture as a network changes it, of the same size, type and channels.
 
     Args:
         picture: Of any number of channels and any type of values.
         network: See `Network`.
+        levels: The values of a file that are 0 and 1 to the network, if these are not black and
+            white. Values of any type are then shown as they are.
+
+    Raises:
+        UserError: If the values are floats from 0 to 1, and those of the levels are not.
     """
     pixels = picture.pixels
     hidden = None
@@ -39,11 +48,12 @@ def change(picture: Picture, network: Network) -> Picture:
         pixels = covered(pixels, hidden)
     together = parts(picture)
     if len(together) == 1:
-        pixels = _answered(pixels, network)
+        pixels = _answered(pixels, network, levels)
     else:
         result = np.empty_like(pixels)
         for part in together:
-            result[..., part] = _answered(np.ascontiguousarray(pixels[..., part]), network)
+            shown = np.ascontiguousarray(pixels[..., part])
+            result[..., part] = _answered(shown, network, levels)
         pixels = result
     if hidden is not None:
         if not pixels.flags.writeable:
@@ -59,11 +69,33 @@ def parts(picture: Picture) -> list[slice]:
     return [slice(0, first), *(slice(each, each + 1) for each in range(first, channels))]
 
 
-def _answered(pixels: np.ndarray, network: Network) -> np.ndarray:
+def _answered(pixels: np.ndarray, network: Network, levels: Levels | None) -> np.ndarray:
     if pixels.dtype in (np.uint8, np.uint16):
         return network(pixels)
+    if levels is not None:
+        return _answered_in_units(pixels, network, levels)
     scale = Scale.of(pixels)
     return scale.back(network(scale.apply(pixels)), pixels)
+
+
+def _answered_in_units(pixels: np.ndarray, network: Network, levels: Levels) -> np.ndarray:
+    if pixels.dtype.kind == "f" and levels.high > 1 and _within_unit(pixels):
+        raise UserError(
+            f"floats from 0 to 1, but this model was trained on files whose values are "
+            f"{levels.low:g} to {levels.high:g}; save the picture with such values"
+        )
+    values = pixels.astype(np.float64)
+    finite = np.isfinite(values)
+    answer = network(np.where(finite, values, levels.low))
+    return _as_kind(np.where(finite, answer, values), pixels.dtype)
+
+
+def _as_kind(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Returns values in a type of files; those of integers are rounded and clipped."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    bounds = np.iinfo(dtype)
+    return np.clip(np.rint(values), bounds.min, bounds.max).astype(dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,11 +142,7 @@ class Scale:
         values = pixels.astype(np.float64)
         beyond = values - np.clip(values, self.low, self.high)
         result = answer.astype(np.float64) * span + self.low + beyond
-        if pixels.dtype.kind == "f":
-            result[~np.isfinite(values)] = values[~np.isfinite(values)]
-            return result.astype(pixels.dtype)
-        bounds = np.iinfo(pixels.dtype)
-        return np.clip(np.rint(result), bounds.min, bounds.max).astype(pixels.dtype)
+        return _as_kind(np.where(np.isfinite(values), result, values), pixels.dtype)
 
 
 def _within_unit(pixels: np.ndarray) -> bool:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from kdae.errors import UserError
 from kdae.images import exif, extras, png
-from kdae.images.metadata import Metadata, of_pillow, png_chunks, save_options
+from kdae.images.metadata import Metadata, left_out, of_pillow, png_chunks, save_options
 from kdae.images.pixels import Picture, too_large
 
 # Opening nothing else keeps Pillow's less tested readers (and Ghostscript) out of reach.
@@ -70,7 +70,10 @@ def read(file: IO[bytes], head: bytes, max_pixels: int) -> tuple[Picture, int]:
                 profile = None  # describes the colours before their conversion
             samples = samples_of(image)
         picture = split(samples, profile, metadata)
-        return dataclasses.replace(picture, notes=_notes(image, file)), _orientation(image)
+        notes = _notes(image, file)
+        if names := left_out(image, data):
+            notes += (f"{names} of the file {'are' if ',' in names else 'is'} left out",)
+        return dataclasses.replace(picture, notes=notes), _orientation(image)
 
 
 def formats_of(head: bytes) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 import tifffile
 
 from kdae.images import exif
+from kdae.images.metadata import iptc_in
 from kdae.images.pixels import Picture, too_large
 from kdae.images.tiff import (
     JPEG,
@@ -33,6 +34,8 @@ from kdae.images.tiff import (
 from kdae.images.tiff_tags import (
     DESCRIPTION,
     ICC,
+    IPTC,
+    LAYERS,
     ORIENTATION,
     PHOTOSHOP,
     WRITTEN,
@@ -96,6 +99,8 @@ class TiffPages:
             self._say(f"its {bits} bit{'s' * (bits > 1)} per value become 8")
         if is_palette(page):
             self._say("its palette becomes RGB")
+        if LAYERS in page.tags:
+            self._say("its Photoshop layers are left out")
         if page.compression not in _LOSSLESS:
             name = tifffile.COMPRESSION(page.compression).name
             self._say(f"its compression ({name}) becomes deflate")
@@ -162,7 +167,9 @@ def write(file: IO[bytes], picture: Picture) -> None:
     for code, kind, count, data in entries:
         if not isinstance(data, list) and code not in WRITTEN and code != ORIENTATION:
             tags.append(tag_of(order, code, kind, count, data))
-    for code, block in ((XMP, metadata.xmp), (PHOTOSHOP, metadata.iptc)):
+    # Programs look for IPTC in its own tag, too.
+    records = iptc_in(metadata.iptc) if metadata.iptc else None
+    for code, block in ((XMP, metadata.xmp), (IPTC, records), (PHOTOSHOP, metadata.iptc)):
         if block:
             tags.append((code, 1 if code == XMP else 7, len(block), block, True))
     density = metadata.density

@@ -11,9 +11,11 @@ import numpy as np
 import tifffile
 
 from kdae.images import exif
-from kdae.images.metadata import Metadata
+from kdae.images.metadata import Metadata, iptc_in, resources_of
 
-ICC, ORIENTATION, XMP, PHOTOSHOP, GPS = 34675, 274, 700, 34377, 34853
+ICC, ORIENTATION, XMP, IPTC, PHOTOSHOP, GPS = 34675, 274, 700, 33723, 34377, 34853
+LAYERS = 37724
+"""Photoshop's layers: it would show these, with their noise, in place of the pixels."""
 DESCRIPTION = 270
 GEO = frozenset([33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113])
 # What tifffile writes by itself.
@@ -124,10 +126,13 @@ def metadata_of(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> Metadata:
     if x and y and x[1] and y[1] and scale and x[0] and y[0]:
         density = (x[0] / x[1] * scale, y[0] / y[1] * scale)
     said = [e for e in entries if e.code not in (282, 283, 296)]
+    resources, records = raw(PHOTOSHOP), raw(IPTC)
+    if records and not iptc_in(resources or b""):
+        resources = (resources or b"") + resources_of(records)
     return Metadata(
         exif=exif.block_of(tiff.byteorder, entries) if said else None,
         xmp=raw(XMP),
-        iptc=raw(PHOTOSHOP),
+        iptc=resources,
         density=density,
     )
 

@@ -2,7 +2,7 @@
 
 The filters of the first layer sum to zero (`ZeroSum`). Rounded one by one their weights do not,
 and then brightness reaches every feature: that alone costs more than half of what 8 bits cost.
-Here each filter is rounded so that its sum stays zero.
+Here each filter is rounded so that its sum stays what it was.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def with_rounded_filters(model: keras.Model, *, per_channel: bool) -> keras.Mode
         if isinstance(getattr(layer, "kernel_constraint", None), ZeroSum):
             kernel = keras.ops.convert_to_numpy(layer.kernel)
             step = channel_steps(kernel) if per_channel else layer_step(kernel)
-            layer.kernel.assign(zero_sum_levels(kernel / step) * step)
+            layer.kernel.assign(levels_with_sums(kernel / step) * step)
     return copy
 
 
@@ -52,15 +52,15 @@ def layer_step(kernel: np.ndarray) -> np.float32:
     return np.float32((span or 1.0) / _LEVELS)
 
 
-def zero_sum_levels(kernel: np.ndarray) -> np.ndarray:
-    """Rounds filters to whole numbers so that the sum of each is zero.
+def levels_with_sums(kernel: np.ndarray) -> np.ndarray:
+    """Rounds filters to whole numbers whose sums are those of the filters, rounded.
 
-    Where the nearest whole numbers do not sum to zero, the weights that were rounded furthest
-    in the wrong direction are rounded in the other. The smallest and the largest level of the
+    Where the nearest whole numbers have another sum, the weights that were rounded furthest in
+    the wrong direction are rounded in the other. The smallest and the largest level of the
     layer stay, as they fix the levels of all others.
 
     Args:
-        kernel: Filters [k, k, in, out] in units of a level, each [k, k] with a sum near zero.
+        kernel: Filters [k, k, in, out] in units of a level. The sum of each [k, k] is kept.
 
     Returns:
         Whole numbers of the same shape, float32.
@@ -71,9 +71,10 @@ def zero_sum_levels(kernel: np.ndarray) -> np.ndarray:
     errors = np.where(ends, 0.0, kernel - levels).reshape(filters, -1)
     fixed = ends.reshape(filters, -1)
     flat = levels.reshape(filters, -1)
-    for column, total in enumerate(flat.sum(axis=0).astype(int)):
-        sign = np.sign(total)
+    sums = np.rint(kernel.sum(axis=(0, 1))).ravel()
+    for column, excess in enumerate((flat.sum(axis=0) - sums).astype(int)):
+        sign = np.sign(excess)
         # False sorts before True: what is fixed comes last.
         order = np.lexsort((sign * errors[:, column], fixed[:, column]))
-        flat[order[: abs(total)], column] -= sign
+        flat[order[: abs(excess)], column] -= sign
     return flat.reshape(kernel.shape).astype(np.float32)

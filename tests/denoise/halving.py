@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Halving:
     """Takes what a denoiser takes, and counts the pictures that it was shown."""
 
+    levels = None
+
     def __init__(self) -> None:
         self.shown: list[np.ndarray] = []
 

@@ -107,7 +107,7 @@ def test_what_each_engine_refuses(tmp_path: Path) -> None:
     for name, how, message in (
         (run, {"engine": "litert"}, r"`kdae export --model .*run --format tflite` makes some"),
         (file, {"engine": "keras"}, r"engine: keras does not run .*gray\.tflite, litert does"),
-        ("gray", {"engine": "tf"}, "engine: expected litert or keras, got 'tf'"),
+        ("gray", {"engine": "tf"}, "engine: expected litert, keras, onnx, got 'tf'"),
         (run, {"fast": True}, "fast: .*run with the engine keras has no file of 8 bits"),
         ("gray", {"fast": True, "engine": "keras"}, "fast: gray with the engine keras"),
         ("gray", {"threads": 0}, "threads: expected at least 1, got 0"),

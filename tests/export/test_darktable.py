@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from PIL import Image
 
 import kdae
 from kdae.cards import CARD, load_card, write_card
-from kdae.engine import Denoiser
+from kdae.engine import Denoiser, margin_of
 from kdae.errors import UserError
 from kdae.export.onnx.graph import read_card
 from kdae.export.photographs import examples
@@ -107,6 +108,7 @@ def test_the_readme_has_every_row_of_the_selection_table(
     assert "Not run inside darktable" in text and "$" not in text
     known = denoiser.card
     assert f"{known['halo']} pixels" in text and known["training"]["command"] in text
+    assert f"by at least {margin_of(known)} pixels" in text
 
 
 def test_the_model_is_what_darktable_takes(
@@ -123,13 +125,30 @@ def test_the_model_is_what_darktable_takes(
     assert 2 * parameters < path.stat().st_size < 2.2 * parameters + 50_000
 
 
+def with_card(path: Path, **changes: Any) -> Any:
+    """The packaged model, with another card."""
+    model = onnx.load_model(path)
+    (entry,) = model.metadata_props
+    entry.value = json.dumps(json.loads(entry.value) | changes)
+    return onnxruntime.InferenceSession(model.SerializeToString())
+
+
+@pytest.mark.parametrize("changes", [{}, {"halo": 72, "margin": 16}], ids=str)
+@pytest.mark.parametrize("as_darktable", [True, False])
 def test_tiles_with_an_overlap_are_what_kdae_makes_of_the_mirrored_picture(
-    session: Any, demo: ModuleType, denoiser: Denoiser
+    package: Path,
+    demo: ModuleType,
+    denoiser: Denoiser,
+    changes: dict[str, int],
+    as_darktable: bool,
 ) -> None:
+    session = with_card(package / "output" / "denoise-kdae" / "model.onnx", **changes)
+    denoiser = Denoiser(denoiser.network, {**denoiser.card, **changes})
+    border = demo.OVERLAP if as_darktable else max(demo.halo_of(session), demo.OVERLAP)
+    assert as_darktable or not changes or border == 72
     noisy = np.tile(examples(3)[0].noisy, (2, 2, 1))[:301, :203]
-    clean = demo.denoise(session, noisy, tile=256)
+    clean = demo.denoise(session, noisy, 256, border if as_darktable else None)
     assert clean.shape == noisy.shape
-    border = demo.OVERLAP
     mirrored = np.pad(noisy, [(border, border), (border, border), (0, 0)], "reflect")
     expected = denoiser.denoise(mirrored)[border:-border, border:-border]
     assert np.abs(clean - expected).max() < LEVEL
@@ -149,8 +168,9 @@ def test_the_demo_writes_a_picture(
     model = package / "output" / "denoise-kdae" / "model.onnx"
     demo.demo(str(model), str(tmp_path / "noisy.png"), str(tmp_path / "clean.png"))
     clean = np.asarray(Image.open(tmp_path / "clean.png")).astype(int)
-    mirrored = np.pad(noisy, [(64, 64), (64, 64), (0, 0)], "reflect")
-    expected = denoiser.denoise(mirrored)[64:-64, 64:-64]
+    border = max(denoiser.card["halo"], demo.OVERLAP)  # more than the picture is high
+    mirrored = np.pad(noisy, [(border, border), (border, border), (0, 0)], "reflect")
+    expected = denoiser.denoise(mirrored)[border:-border, border:-border]
     assert np.abs(clean - expected).max() <= 1
 
 

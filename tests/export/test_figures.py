@@ -39,6 +39,7 @@ def test_the_tables_of_two_cards(script: ModuleType) -> None:
         "flop_per_pixel": 4321.0,
         "receptive_field": 41,
         "halo": 12,
+        "margin": 8,
         "training": training,
         "results": [
             {"data": "Set1", "noise": "gaussian:9", "images": 3, "psnr_noisy": 20.0,
@@ -48,7 +49,7 @@ def test_the_tables_of_two_cards(script: ModuleType) -> None:
     other = card | {"training": training | {"licenses": {"MIT": 4}}, "results": []}
     lines = script.figures({"a": card, "b": other}).splitlines()
     for line in (
-        "| `a` | 8, 16 | 1, 2 | 9,876 | 4.3 | 41 pixels | 12 pixels |",
+        "| `a` | 8, 16 | 1, 2 | 9,876 | 4.3 | 41 pixels | 12 pixels | 8 pixels |",
         "| `b` | 12,345 | 2,000 | b, grain, jpeg | `train a` |",
         "| licence | `a` | `b` |",
         "|---|---|---|",

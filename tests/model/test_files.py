@@ -36,9 +36,8 @@ def test_a_card_beside_a_named_file(tmp_path: Path) -> None:
 
 
 def test_no_such_model(tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match=r"nosuch: expected a run folder, a \.keras or \.tflite"
-    ):
+    message = r"nosuch: expected a run folder, a \.keras, \.tflite or \.onnx file, or a shipped"
+    with pytest.raises(UserError, match=message):
         load_model("nosuch")
     with pytest.raises(UserError, match=r"holds no model\.keras"):
         load_model(tmp_path)

@@ -10,8 +10,8 @@ from kdae.model import ModelConfig, build_denoiser
 from kdae.model.rounding import (
     channel_steps,
     layer_step,
+    levels_with_sums,
     with_rounded_filters,
-    zero_sum_levels,
 )
 
 
@@ -28,7 +28,7 @@ def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(
 ) -> None:
     exact = filters(0) / step(filters(0))
     assert np.abs(np.rint(exact).sum(axis=(0, 1))).max() >= 2  # what rounding alone does
-    levels = zero_sum_levels(exact)
+    levels = levels_with_sums(exact)
     assert (levels == np.rint(levels)).all()
     assert (levels.sum(axis=(0, 1)) == 0).all()
     assert np.abs(levels - exact).max() < 1.0
@@ -38,7 +38,14 @@ def test_sums_are_zero_and_no_weight_moves_by_more_than_a_level(
 def test_the_weight_nearest_to_the_other_level_is_the_one_that_moves() -> None:
     # Rounded: 1, 2, -2, 0, with the sum 1. Only 0.52 was rounded up by nearly a half.
     kernel = np.array([0.52, 1.9, -2.3, -0.12], np.float32).reshape(2, 2, 1, 1)
-    assert zero_sum_levels(kernel).ravel().tolist() == [0, 2, -2, 0]
+    assert levels_with_sums(kernel).ravel().tolist() == [0, 2, -2, 0]
+
+
+def test_a_filter_with_another_sum_keeps_that() -> None:
+    exact = filters(2) / layer_step(filters(2)) + 0.3
+    sums = exact.sum(axis=(0, 1))
+    assert np.abs(sums).min() > 10  # 36 weights
+    np.testing.assert_array_equal(levels_with_sums(exact).sum(axis=(0, 1)), np.rint(sums))
 
 
 def rounded_by_channel(kernel: np.ndarray) -> np.ndarray:

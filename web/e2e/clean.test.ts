@@ -2,36 +2,26 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { parseCheck } from "../src/jobs/models.ts";
-import { encodePng } from "../src/maths/png.ts";
 import { chooseFormat, chooseModel, decode, done, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
-import { DIST } from "./server.ts";
 
 const rig = useRig();
 
-/** The noisy tile of the check as RGBA, and Keras' answer. */
-function golden(name: string, channels: 1 | 3): { noisy: Uint8ClampedArray; expected: Uint8ClampedArray; side: number } {
-  const check = parseCheck(readFileSync(join(DIST, "models", name, "check.bin")), channels);
-  const rgba = (tile: Uint8Array) =>
-    Uint8ClampedArray.from({ length: check.side ** 2 * 4 }, (_, at) =>
-      at % 4 === 3 ? 255 : tile[Math.floor(at / 4) * channels + (channels === 3 ? at % 4 : 0)],
-    );
-  return { noisy: rgba(check.noisy), expected: rgba(check.expected), side: check.side };
-}
+const GOLDEN = join(import.meta.dirname, "../tests/golden");
 
 describe("a picture", () => {
-  test("opened by the button is cleaned as Keras cleans it, and saved at every strength", async () => {
+  test("opened by the button is cleaned as the command cleans it, and saved at every strength", async () => {
     const page = await rig.visit();
-    const { noisy, expected, side } = golden("photo", 3);
-    const png = await encodePng(side, side, "rgb", [{ data: noisy, width: side, height: side }]);
+    const file = readFileSync(join(GOLDEN, "noisy.png"));
+    const { width, height, data: noisy } = await decode(page, file);
+    const { data: expected } = await decode(page, readFileSync(join(GOLDEN, "photo.png")));
     const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("#choose")]);
-    await chooser.setFiles({ name: "tile.photo.png", mimeType: "image/png", buffer: Buffer.from(await png.arrayBuffer()) });
+    await chooser.setFiles({ name: "tile.photo.png", mimeType: "image/png", buffer: file });
     await done(page);
 
     const full = await saved(page);
     expect(full.name).toBe("tile.photo-clean.png");
     const clean = await decode(page, full.bytes);
-    expect([clean.width, clean.height]).toEqual([side, side]);
+    expect([clean.width, clean.height]).toEqual([width, height]);
     expect(largest(clean.data, expected)).toBeLessThanOrEqual(2);
     expect(largest(clean.data, noisy)).toBeGreaterThan(20); // the model did something
 

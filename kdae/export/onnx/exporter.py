@@ -7,9 +7,10 @@
          float16-nhwc        float16 with the colours last
          float32-256         float32 for [1, C, 256, 256], where a fixed size is wanted
 
-`image` -> `denoised` of the same shape, float32, 0 black, 1 white, clipped. N is free; H and W
-may be any multiples of the card's `size_multiple`. Opset 17. The card is inside, as the
-metadata `kdae.json`: `kdae.export.onnx.graph.read_card`.
+`image` -> `denoised` of the same shape, float32, 0 black, 1 white, clipped; with `levels` in
+the card `int8` alone is clipped. N is free; H and W may be any multiples of the card's
+`size_multiple`. Opset 17. The card is inside, as the metadata `kdae.json`:
+`kdae.export.onnx.graph.read_card`. `kdae.load` runs all but the file of fixed size.
 
 The graph is written from the model's layers, which are of seven kinds, with `onnx` alone.
 Keras' own export needs tf2onnx, which Keras has to patch for numpy 2.
@@ -61,7 +62,8 @@ def export(request: ExportRequest) -> list[Artifact]:
         built = build_onnx(model, request.card, **options)
         path.write_bytes(built.SerializeToString())
         multiple, side = int(request.card["size_multiple"]), options.get("side")
-        artifacts.append(Artifact(variant, path, bounds, multiple, side))
+        clipped = request.clipped or "ranges" in options
+        artifacts.append(Artifact(variant, path, bounds, multiple, side, clipped=clipped))
     return artifacts
 
 

@@ -40,7 +40,10 @@ def build_onnx(
     half: bool = False,
     ranges: Mapping[str, Range] | None = None,
 ) -> onnx.ModelProto:
-    """Writes a denoiser as an ONNX model from `image` to `denoised`, clipped to [0, 1].
+    """Writes a denoiser as an ONNX model from `image` to `denoised`.
+
+    The result is clipped to [0, 1]. Not so with `levels` in the card, as values beyond are real
+    then; in 8 bits there are none.
 
     Args:
         model: The denoiser, float32, from `kdae.model.build_denoiser`.
@@ -72,13 +75,11 @@ def build_onnx(
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         name = writer.layer(layer, [tensors[id(tensor)] for tensor in inputs])
         tensors[id(layer.output)] = writer.rounded(name, (ranges or {}).get(layer.name))
+    real = "levels" in card and not ranges
+    bounds = [] if real else [writer.constant(np.float32(bound)) for bound in (0, 1)]
     last = writer.node(
-        "Clip",
-        [
-            tensors[id(model.output)],
-            writer.constant(np.float32(0)),
-            writer.constant(np.float32(1)),
-        ],
+        "Identity" if real else "Clip",
+        [tensors[id(model.output)], *bounds],
         DENOISED if layout == "NCHW" else "",
     )
     if layout == "NHWC":
