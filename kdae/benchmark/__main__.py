@@ -86,6 +86,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--test", required=True, metavar="DIR", help="folder of other clean photographs"
     )
     alone.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each (3)")
+    alone.add_argument(
+        "--seconds", type=float, default=40, metavar="S", help="training of each run (40)"
+    )
+    alone.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the results; a stopped command goes on with what it holds",
+    )
     photons = verbs.add_parser(
         "photons", help="write the photographs in the package as noisy 16-bit TIFF files"
     )
@@ -110,7 +120,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.verb == "alone":
         from kdae.benchmark.alone import measure_alone
 
-        print(measure_alone(args.config, args.set, args.train, args.test, args.seeds))
+        if args.seeds < 1 or args.seconds <= 0:
+            raise UserError("--seeds and --seconds: expected at least 1 and more than 0")
+        print(
+            measure_alone(
+                args.out, args.config, args.set, args.train, args.test, args.seeds, args.seconds
+            )
+        )
     elif args.verb in ("quality", "real"):
         _compare(args.verb, args.data, args.out)
     elif args.verb == "folder":

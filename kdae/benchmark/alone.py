@@ -1,4 +1,4 @@
-"""Compares training on noisy pictures alone with training on clean ones, at the same steps.
+"""Compares training on noisy pictures alone with training on clean ones, for the same time.
 
 All networks have the same size and see the same scenes. Noisy pictures are drawn once and
 written as 16-bit TIFF files with an offset and a gain, as those of a camera: the network learns
@@ -7,27 +7,34 @@ from files, and denoises files.
 
 from __future__ import annotations
 
-import tempfile
+import csv
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tifffile
 
+from kdae.benchmark.book import Book
 from kdae.data import KDAE_PHOTOS, Pictures, load_pictures
 from kdae.engine import Denoiser, load
 from kdae.errors import UserError
+from kdae.files import replace_file
 from kdae.images import Picture, from_float, to_float, write_image
 from kdae.metrics import psnr
 from kdae.tables import columns
 from kdae.train import load_config, train
 from kdae.train.config import config_from_dict, to_dict
+from kdae.train.folder import HISTORY
 
 SIGMA = 25 / 255
 PEAK = 30  # photons at white
 WIDTH = 5  # pixels of a row that share noise
 SIDE = 384  # of what is cut out of the middle of a photograph
+BESIDE = 20  # seconds of a run beside its training, as a first estimate
+_PACE = 50  # steps between the times from which the pace is taken
 
 Noise = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -59,6 +66,9 @@ class Case(NamedTuple):
         noise: draws a noisy picture.
         offset: value of black in the files.
         gain: value of white, less that of black.
+        stack: whether all pictures to learn from are the pages of one file.
+        least: the name of another case and by how many dB this one has to be above it.
+        mean: by how much the mean of a file may change, as a share of it.
     """
 
     name: str
@@ -66,6 +76,9 @@ class Case(NamedTuple):
     noise: Noise = gaussian
     offset: int = 20000
     gain: int = 20000
+    stack: bool = False
+    least: tuple[str, float] | None = None
+    mean: float | None = None
 
     def file(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Returns a noisy picture as it is in a file, uint16."""
@@ -74,61 +87,86 @@ class Case(NamedTuple):
 
 
 # An offset of 1000, and seven for each photon.
-PHOTONS = Case("photons: neighbors", {"supervision": "neighbors"}, poisson, 1000, 7 * PEAK)
+PHOTONS = Case(
+    "photons: neighbors", {"supervision": "neighbors"}, poisson, 1000, 7 * PEAK, True,
+    mean=0.002,
+)  # fmt: skip
 MASK = [1, 2 * (WIDTH - 1) + 1]
+CLEAN, ROWS = "clean pictures", "noise along rows: blind_spot"
 CASES = (
-    Case("clean pictures", {"supervision": "clean"}),
-    Case("repeats", {"supervision": "repeats"}),
-    Case("neighbors", {"supervision": "neighbors"}),
-    Case("blind_spot", {"supervision": "blind_spot"}),
-    Case("noise along rows: blind_spot", {"supervision": "blind_spot"}, along_rows),
+    Case(CLEAN, {"supervision": "clean"}),
+    Case("repeats", {"supervision": "repeats"}, least=(CLEAN, -0.15)),
+    Case("neighbors", {"supervision": "neighbors"}, least=(CLEAN, -0.5)),
+    Case("blind_spot", {"supervision": "blind_spot"}, least=(CLEAN, -1.2)),
+    Case(ROWS, {"supervision": "blind_spot"}, along_rows),
     Case(
-        f"noise along rows: blind_spot, mask {MASK}",
+        f"{ROWS}, mask {MASK}",
         {"supervision": "blind_spot", "blind_mask": MASK},
         along_rows,
+        least=(ROWS, 3.0),
     ),
     PHOTONS,
 )
 
 
 def measure_alone(
-    config: str, settings: Sequence[str], scenes: str, test: str, seeds: int
+    out: Path,
+    config: str,
+    settings: Sequence[str],
+    scenes: str,
+    test: str,
+    seeds: int,
+    seconds: float,
 ) -> str:
     """Trains a network for each case and seed; returns a table.
 
+    What is finished is kept in `out`, as `results.json` and `table.txt`, and not done again.
+
     Args:
+        out: a folder.
         config: the config file of the network and its training.
-        settings: changes of it, `key=value`.
+        settings: changes of it, `key=value`. Steps and stages are chosen here.
         scenes: a folder of clean photographs to train on.
         test: a folder of other photographs to measure on.
         seeds: the number of runs of each case.
+        seconds: how long to train each network.
+
+    Raises:
+        UserError: `out` holds results of other settings.
     """
     base = to_dict(load_config(config, settings))
+    about = {"config": base, "train": scenes, "test": test, "seconds": seconds}
+    book = Book(out / "results.json", about)
     train_on, measured_on = (
         load_pictures(folder, "train", 1, min_size=64, whole=True) for folder in (scenes, test)
     )
-    rows = [["trained on", "noisy (dB)", "denoised (dB)", "mean of files", "seconds"]]
+    todo = [
+        (case, seed) for seed in range(seeds) for case in CASES if _key(case, seed) not in book
+    ]
+    spent: list[float] = []
     for case in CASES:
-        figures = []
-        for seed in range(seeds):
-            with tempfile.TemporaryDirectory() as folder:
-                started = time.perf_counter()
-                run = _train(case, seed, base, train_on, Path(folder))
-                seconds = time.perf_counter() - started
-                figures.append([*_measure(case, load(run), measured_on), seconds])
-        noisy, denoised, mean, seconds = np.mean(figures, axis=0)
-        spread = np.ptp([figure[1] for figure in figures]) / 2
-        rows.append(
-            [
-                case.name,
-                f"{noisy:.2f}",
-                f"{denoised:.2f} +- {spread:.2f}",
-                f"{mean:+.3%}",
-                f"{seconds:.0f}",
-            ]
-        )
-        print(columns(rows[-1:]), flush=True)
-    return columns(rows)
+        if case.name not in book:
+            pace = _pace(case, base, train_on, out)
+            book.add(case.name, {"steps": max(2, round(seconds / pace)), "pace": pace})
+            print(
+                f"{case.name}: {book[case.name]['steps']} steps, {pace:.4f} s each", flush=True
+            )
+    for place, (case, seed) in enumerate(todo):
+        each = float(np.mean(spent)) if spent else seconds + BESIDE
+        minutes = each * (len(todo) - place) / 60
+        print(f"{len(todo) - place} runs left, about {minutes:.0f} minutes", flush=True)
+        started = time.perf_counter()
+        run = _train(case, seed, int(book[case.name]["steps"]), base, train_on, out)
+        noisy, denoised, mean = _measure(case, load(run), measured_on)
+        spent.append(time.perf_counter() - started)
+        row = {"noisy": noisy, "denoised": denoised, "mean": mean, "seconds": spent[-1]}
+        book.add(_key(case, seed), row)
+        text = _table(book, seeds)
+        replace_file(out / "table.txt", lambda path: path.write_text(f"{text}\n", "utf-8"))  # noqa: B023
+        print(f"{case.name}, seed {seed}: {denoised:.2f} dB in {spent[-1]:.0f} s", flush=True)
+    for scratch in ("files", "run"):
+        shutil.rmtree(out / scratch, ignore_errors=True)
+    return _table(book, seeds)
 
 
 def write_photons(out: Path) -> int:
@@ -151,34 +189,115 @@ def write_photons(out: Path) -> int:
     return len(pictures)
 
 
-def _write(folder: Path, pictures: Iterable[np.ndarray]) -> None:
+def _key(case: Case, seed: int) -> str:
+    return f"{case.name} / {seed}"
+
+
+def _table(book: Book, seeds: int) -> str:
+    """Returns a line for each case of which a run is finished."""
+    rows = [["trained on", "seeds", "noisy (dB)", "denoised (dB)", "mean of files", "s", "bar"]]
+    for case in CASES:
+        own = _rows(book, case.name, seeds)
+        if not own:
+            continue
+        denoised = [row["denoised"] for row in own]
+        mean = max((row["mean"] for row in own), key=abs)
+        rows.append(
+            [
+                case.name,
+                str(len(own)),
+                f"{own[0]['noisy']:.2f}",
+                f"{np.mean(denoised):.2f} +- {np.ptp(denoised) / 2:.2f}",
+                f"{mean:+.3%}",
+                f"{np.mean([row['seconds'] for row in own]):.0f}",
+                _verdict(case, own, _rows(book, case.least[0], seeds) if case.least else []),
+            ]
+        )
+    return columns(rows)
+
+
+def _rows(book: Book, name: str, seeds: int) -> list[dict[str, Any]]:
+    keys = (f"{name} / {seed}" for seed in range(seeds))
+    return [book[key] for key in keys if key in book]
+
+
+def _verdict(case: Case, own: list[dict[str, Any]], other: list[dict[str, Any]]) -> str:
+    """Says whether a case is as good as it has to be, or nothing."""
+    if case.mean is not None:
+        holds = max(abs(row["mean"]) for row in own) <= case.mean
+        return f"mean within {case.mean:.1%}: {'holds' if holds else 'FAILS'}"
+    if case.least is None or not other:
+        return ""
+    above = np.mean([row["denoised"] for row in own]) - np.mean([r["denoised"] for r in other])
+    verdict = "holds" if above >= case.least[1] else "FAILS"
+    return f"{above:+.2f} dB to {case.least[0]}, at least {case.least[1]:+.2f}: {verdict}"
+
+
+def _write(folder: Path, pictures: Iterable[np.ndarray], stack: bool = False) -> None:
     folder.mkdir(parents=True)
+    if stack:
+        with tifffile.TiffWriter(folder / "stack.tif") as writer:
+            for pixels in pictures:
+                writer.write(pixels[..., 0], contiguous=False, metadata=None)
+        return
     for number, pixels in enumerate(pictures):
         write_image(folder / f"{number:04}.tif", Picture(pixels))
 
 
+def _files(case: Case, shot: int, pictures: Pictures, out: Path) -> str:
+    """Writes what a case learns from, unless another case has; returns the folder."""
+    clean = case.train["supervision"] == "clean"
+    name = "clean" if clean else f"{case.noise.__name__}{shot}"
+    place = out / "files" / name
+    if not place.is_dir():
+        begun = place.with_suffix(".part")
+        shutil.rmtree(begun, ignore_errors=True)
+        rng = np.random.default_rng(shot)
+        _write(
+            begun,
+            (
+                from_float(picture, np.uint8) if clean else case.file(picture, rng)
+                for picture in _middles(pictures)
+            ),
+            case.stack,
+        )
+        begun.rename(place)
+    return str(place)
+
+
 def _train(
-    case: Case, seed: int, base: dict[str, Any], pictures: Pictures, folder: Path
+    case: Case,
+    seed: int,
+    steps: int,
+    base: dict[str, Any],
+    pictures: Pictures,
+    out: Path,
+    validate_every: int | None = None,
 ) -> Path:
-    """Writes the files of a case and trains on them; returns the run folder."""
+    """Trains on the files of a case; returns the run folder, which the next run replaces."""
+    run = out / "run"
+    shutil.rmtree(run, ignore_errors=True)
     tree = {name: section for name, section in base.items() if name != "loss"}
-    tree["train"] = base["train"] | case.train | {"seed": seed}
+    every = {"validate_every": validate_every or steps, "checkpoint_every": steps}
+    tree["train"] = base["train"] | case.train | every
+    tree["train"] |= {"seed": seed, "steps": steps, "grow": []}
+    tree["validation"] = base["validation"] | {"limit": 4}
     tree["noise"] = {"kind": {"gaussian": {"sigma": 25}}, "quantize": 0.0}
     learned = case.train["supervision"]
-    places = []
-    for shot in range(2 if learned == "repeats" else 1):
-        place = folder / f"shot{shot}"
-        if learned == "clean":
-            _write(place, (from_float(clean, np.uint8) for clean in _middles(pictures)))
-        else:
-            rng = np.random.default_rng([seed, shot])
-            _write(place, (case.file(clean, rng) for clean in _middles(pictures)))
-        places.append(str(place))
+    places = [_files(case, shot, pictures, out) for shot in range(1 + (learned == "repeats"))]
     tree["data"] = {
         "source": {"repeats": places} if learned == "repeats" else places[0],
         "levels": "file" if learned == "clean" else "percentiles",
     }
-    return train(config_from_dict(tree), folder / "run")
+    return train(config_from_dict(tree), run)
+
+
+def _pace(case: Case, base: dict[str, Any], pictures: Pictures, out: Path) -> float:
+    """Measures the seconds of a step of training, without the first ones."""
+    run = _train(case, 0, 3 * _PACE, base, pictures, out, _PACE)
+    with open(run / HISTORY, newline="", encoding="utf-8") as file:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+    return max(seconds[-1] - seconds[0], 0.1) / (2 * _PACE)
 
 
 def _measure(case: Case, model: Denoiser, pictures: Pictures) -> tuple[float, float, float]:

@@ -44,7 +44,8 @@ class Client:
             that double from a quarter of a second to 10 seconds, or as long as it asks for.
 
     Raises:
-        UserError: for a server that is no such address, or when a package is missing.
+        UserError: for a server that is no such address, a card with `levels`, or when a package
+            is missing.
     """
 
     def __init__(
@@ -59,6 +60,11 @@ class Client:
     ) -> None:
         self.server, self.model = server, model
         self.card = card if card is not None else shipped_card(model)
+        if self.card and "levels" in self.card:
+            raise UserError(
+                f"--card: {model} was trained on files with levels, which a server does not "
+                "take as pictures; use kdae denoise"
+            )
         self.exact, self.timeout, self.retries = exact, timeout, retries
         self._send: Transport = connect(server, model)
 

@@ -1,15 +1,14 @@
 """Loads pictures: `kdae_photos`, any TFDS data set, a folder, or folders of pairs.
 
-Pictures are decoded once and kept as arrays of their files' type (uint8 or uint16), so that
-random crops are cheap. They stay in memory up to a limit; the rest is in a temporary file that
-is mapped into memory.
+Pictures are decoded once and kept as arrays of their files' type, mostly uint8 or uint16, so
+that random crops are cheap. They stay in memory up to a limit; the rest is in a temporary file
+that is mapped into memory.
 """
 
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ import numpy as np
 
 from kdae.data.licenses import read_licenses
 from kdae.data.pairs import match_files
+from kdae.data.reading import Chosen, Scene, choose, read_scenes
 from kdae.data.spill import RAM_LIMIT, Store
-from kdae.data.splits import SPLITS, held_out
+from kdae.data.splits import SPLITS
 from kdae.errors import UserError
-from kdae.images import list_images, read_image, to_channels, to_float
+from kdae.images import list_images, to_channels, to_float
 from kdae.images.levels import Levels
 
 KDAE_PHOTOS = "kdae_photos"
@@ -36,10 +36,12 @@ class Pictures:
     """Pictures of one split.
 
     Attributes:
-        names: a path for each picture, or the data set's own name.
+        names: a path for each picture (with the page and the channel, if there are several), or
+            the data set's own name.
         licenses: the licence of each picture, "unknown" where none is stated.
-        arrays: the pictures, `[H, W, C]` uint8 or uint16, all with the same C; sizes may
-            differ. Clean ones, unless the network learns from noisy pictures alone.
+        arrays: the pictures, `[H, W, C]` uint8 or uint16, with `levels` of any type, all with
+            the same C; sizes may differ. Clean ones, unless the network learns from noisy
+            pictures alone.
         noisy: for pairs the noisy partner of each picture, of the same shape, for repeats
             another shot of the scene; else None.
         source: the source and the split, in words.
@@ -112,11 +114,13 @@ def load_pictures(
     min_size: int = 0,
     *,
     whole: bool = False,
+    any_values: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
     ram_limit: int = RAM_LIMIT,
 ) -> Pictures:
     """Loads the pictures of one split of a source.
 
+    Every page of a TIFF is a picture, and so is every channel that is not red, green or blue.
     Pictures that cannot be read or are smaller than `min_size` are skipped; one warning names
     them.
 
@@ -129,12 +133,14 @@ def load_pictures(
             with noisy shots of the same scenes. Or a list of sources, all without partners or
             all with.
         split: "train", "validation" or "test". Folders and pairs are divided by
-            `kdae.data.splits.held_out`, TFDS data sets by `kdae.data.splits.choose_examples`.
+            `kdae.data.reading.choose`, TFDS data sets by `kdae.data.splits.choose_examples`.
         channels: 1 (grey) or 3 (RGB); pictures are converted.
         limit: largest number of pictures; the first ones are taken. Only with one source.
         min_size: smallest height and width in pixels.
         whole: takes all of a folder or of pairs, not only the share of the split: for a folder
             that is used for one split only.
+        any_values: takes pictures with values of any type, which then need `levels`; otherwise
+            those of other types than uint8 and uint16 are skipped.
         data_dir: folder of TFDS; default: TFDS_DATA_DIR of the environment, else TFDS's own.
         ram_limit: bytes to keep in memory before a temporary file is used.
 
@@ -158,7 +164,8 @@ def load_pictures(
             [
                 load_pictures(
                     one, split, channels, None, min_size,
-                    whole=whole, data_dir=data_dir, ram_limit=ram_limit // len(source),
+                    whole=whole, any_values=any_values, data_dir=data_dir,
+                    ram_limit=ram_limit // len(source),
                 )
                 for one in source
             ]
@@ -166,11 +173,13 @@ def load_pictures(
     problems: list[str] = []
     candidates: Iterable[_Candidate]
     if isinstance(source, dict):
-        candidates, label = _groups(source, split, whole, problems)
+        chosen, label = _groups(source, split, whole)
+        candidates = _matching(read_scenes(chosen, any_values, problems))
     elif str(source) == KDAE_PHOTOS or str(source).startswith(TFDS_PREFIX):
         candidates, label = _tfds(str(source), split, data_dir)
     else:
-        candidates, label = _folder(Path(source), split, whole, problems)
+        chosen, label, licenses_of = _folder(Path(source), split, whole)
+        candidates = _single(read_scenes(chosen, any_values, problems), licenses_of)
     store = Store(ram_limit)
     names: list[str] = []
     licenses: list[str] = []
@@ -185,10 +194,10 @@ def load_pictures(
             continue
         names.append(candidate.name)
         licenses.append(candidate.license)
-        store.add(to_channels(candidate.clean, channels))
+        store.add(_to_channels(candidate.clean, channels))
         if candidate.noisy is not None:
             paired = True
-            store.add(to_channels(candidate.noisy, channels))
+            store.add(_to_channels(candidate.noisy, channels))
         if limit is not None and len(names) == limit:
             break
     label += "" if whole else f" ({split})"
@@ -198,9 +207,13 @@ def load_pictures(
     return Pictures(names, licenses, arrays[::2] if paired else arrays, noisy, label)
 
 
-def _folder(
-    folder: Path, split: str, whole: bool, problems: list[str]
-) -> tuple[Iterator[_Candidate], str]:
+def _to_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    if image.shape[-1] > channels and image.dtype.kind in "iu" and image.dtype.itemsize > 2:
+        image = image.astype(np.float64)  # the sum for grey would overflow
+    return to_channels(image, channels)
+
+
+def _folder(folder: Path, split: str, whole: bool) -> tuple[list[Chosen], str, dict[Path, str]]:
     folder = folder.expanduser()
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
@@ -208,20 +221,17 @@ def _folder(
             f"data source {str(folder)!r}: expected {KDAE_PHOTOS}, {TFDS_PREFIX}NAME or a "
             f"folder, but this path {what}"
         )
-    files = list_images(folder)
-    chosen = files if whole else held_out(files, split)
-    licenses = read_licenses(folder)
-    groups = _read_all([(file,) for file in chosen], problems)
-    candidates = (
-        _Candidate(str(file), licenses.get(file.resolve(), "unknown"), array)
-        for (file,), (array,) in groups
-    )
-    return candidates, f"folder {folder}"
+    files = [(file,) for file in list_images(folder)]
+    chosen = list(map(Chosen, files)) if whole else choose(files, split)
+    return chosen, f"folder {folder}", read_licenses(folder)
 
 
-def _groups(
-    source: dict[str, Any], split: str, whole: bool, problems: list[str]
-) -> tuple[Iterator[_Candidate], str]:
+def _single(scenes: Iterator[Scene], licenses: dict[Path, str]) -> Iterator[_Candidate]:
+    for (file,), place, (array,) in scenes:
+        yield _Candidate(f"{file}{place}", licenses.get(file.resolve(), "unknown"), array)
+
+
+def _groups(source: dict[str, Any], split: str, whole: bool) -> tuple[list[Chosen], str]:
     kind, places = "pairs", dict(source)
     if set(source) == {"repeats"} and isinstance(source["repeats"], list):
         kind = "repeats"
@@ -236,15 +246,12 @@ def _groups(
     if len(places) < 2 or not all(isinstance(place, str) for place in places.values()):
         raise UserError(f"{kind}: expected two or more folders, got {list(places.values())}")
     groups = match_files(kind, places)
-    chosen = groups if whole else held_out(groups, split)
-    label = f"{kind} {' and '.join(places.values())}"
-    return _matching(_read_all(chosen, problems)), label
+    chosen = list(map(Chosen, groups)) if whole else choose(groups, split)
+    return chosen, f"{kind} {' and '.join(places.values())}"
 
 
-def _matching(
-    groups: Iterator[tuple[tuple[Path, ...], list[np.ndarray]]],
-) -> Iterator[_Candidate]:
-    for files, arrays in groups:
+def _matching(scenes: Iterator[Scene]) -> Iterator[_Candidate]:
+    for files, where, arrays in scenes:
         for file, array in zip(files[1:], arrays[1:], strict=True):
             if array.shape[:2] != arrays[0].shape[:2]:
                 sizes = ["x".join(map(str, one.shape[1::-1])) for one in (arrays[0], array)]
@@ -255,7 +262,7 @@ def _matching(
         # Of more than two shots each is paired with the next one, and the last with the first.
         for place in range(1, len(files) + (len(files) > 2)):
             last, this = place - 1, place % len(files)
-            yield _Candidate(str(files[this]), "unknown", arrays[this], arrays[last])
+            yield _Candidate(f"{files[this]}{where}", "unknown", arrays[this], arrays[last])
 
 
 def _tfds(
@@ -273,29 +280,6 @@ def _tfds(
         builder = tfds_source.find_builder(name, data_dir)
     entries = tfds_source.read_entries(builder, split)
     return (_Candidate(entry.name, entry.license, entry.pixels) for entry in entries), source
-
-
-def _read_all(
-    groups: Sequence[tuple[Path, ...]], problems: list[str]
-) -> Iterator[tuple[tuple[Path, ...], list[np.ndarray]]]:
-    """Reads groups of files in order, skipping those with a file that cannot be read."""
-
-    def read(group: tuple[Path, ...]) -> list[np.ndarray] | UserError:
-        try:
-            return [read_image(file).pixels for file in group]
-        except UserError as error:
-            return error
-
-    # A few at a time, as decoded pictures are large and must not pile up.
-    workers = min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(groups), workers):
-            part = groups[start : start + workers]
-            for group, arrays in zip(part, pool.map(read, part), strict=True):
-                if isinstance(arrays, UserError):
-                    problems.append(str(arrays))
-                else:
-                    yield group, arrays
 
 
 def _report(problems: list[str], used: int, label: str) -> None:

@@ -78,8 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     source = _source(args.data, args.pairs)
     denoiser = load(args.model)
     pictures = load_pictures(
-        source, "test", denoiser.channels, args.limit, SSIM_MIN_SIZE, whole=True
-    )
+        source, "test", denoiser.channels, args.limit, SSIM_MIN_SIZE, whole=True,
+        any_values=denoiser.levels is not None,
+    )  # fmt: skip
     pictures, grey = _grey_as_grey(dataclasses.replace(pictures, levels=denoiser.levels))
     named = args.data.startswith(TFDS_PREFIX)
     data = args.data if named else Path(args.data).resolve().name

@@ -62,6 +62,8 @@ def export_model(
                 request = ExportRequest(name, model, card, target, max_pixels)
                 rows += parity.measure(exporter, request, exporter.export(request), pictures)
             print(parity.format_table(rows), flush=True)
+            if "levels" in card:
+                print("note: files in 8 bits (int8, uint8) cut off what is beyond the levels")
             missed = [
                 f"{row['file']} ({row['variant']}) {failure}"
                 for row in rows

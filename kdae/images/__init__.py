@@ -1,6 +1,6 @@
 """Picture files, pixels in memory, and how a picture is cut into tiles."""
 
-from kdae.images.change import change, parts
+from kdae.images.change import change, parts, with_finite_values
 from kdae.images.extras import KNOWN as OTHER_SUFFIXES
 from kdae.images.files import (
     IMAGE_SUFFIXES,
@@ -16,7 +16,15 @@ from kdae.images.files import (
     write_image,
 )
 from kdae.images.metadata import Metadata
-from kdae.images.pages import Pages, in_kind, open_pages, pictures_of, write_pages
+from kdae.images.pages import (
+    Pages,
+    count_pictures,
+    in_kind,
+    open_pages,
+    pictures_of,
+    read_pictures,
+    write_pages,
+)
 from kdae.images.pixels import Picture, from_float, to_channels, to_float
 from kdae.images.tiles import Span, grid, spans
 
@@ -30,6 +38,7 @@ __all__ = [
     "Picture",
     "Span",
     "change",
+    "count_pictures",
     "decode",
     "encode",
     "from_float",
@@ -42,10 +51,12 @@ __all__ = [
     "pictures_of",
     "pixel_count",
     "read_image",
+    "read_pictures",
     "refuse",
     "spans",
     "to_channels",
     "to_float",
+    "with_finite_values",
     "write_image",
     "write_pages",
 ]

@@ -1,9 +1,8 @@
 """Shows a network the parts of a picture of any kind, and puts its answers back.
 
 Red, green and blue go together; every other channel is a grey picture of its own. Values that
-are not of 8 or 16 bits are scaled to [0, 1] and back, see `Scale`, unless the network takes
-values in the units of files. Colours under transparent
-pixels are put aside, see `covered`.
+are not of 8 or 16 bits are scaled to [0, 1] and back, see `Scale`, unless the network knows the
+units of the file. Colours under transparent pixels are put aside, see `covered`.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from kdae.images.levels import Levels
 from kdae.images.pixels import Picture
 
 Network = Callable[[np.ndarray], np.ndarray]
-"""Takes `[H, W, 1 or 3]`, uint8, uint16, or float32 from 0 to 1; returns the same. It may write
-its answer into what it was given, if that can be written to. One with levels takes float64 in
-the units of the files that it was trained on."""
+"""Takes `[H, W, 1 or 3]`, uint8, uint16, or float32 from 0 to 1, or float64 in the units of the
+file if it knows them; returns the same. It may write its answer into what it was given, if that
+can be written to."""
 
 _QUANTILES = (0.001, 0.999)
 _SAMPLE = 1 << 22  # values that quantiles are taken of
@@ -84,14 +83,28 @@ def _answered_in_units(pixels: np.ndarray, network: Network, levels: Levels) -> 
             f"floats from 0 to 1, but this model was trained on files whose values are "
             f"{levels.low:g} to {levels.high:g}; save the picture with such values"
         )
-    values = pixels.astype(np.float64)
+    seen = with_finite_values(pixels.astype(np.float64))
+    answer = _as_type(network(seen), pixels.dtype)
+    if pixels.dtype.kind == "f":
+        odd = ~np.isfinite(pixels)
+        answer[odd] = pixels[odd]
+    return answer
+
+
+def with_finite_values(values: np.ndarray) -> np.ndarray:
+    """Returns floats with the mean of the finite ones in the place of infinity and NaN.
+
+    Without a finite value, that is 0.
+    """
     finite = np.isfinite(values)
-    answer = network(np.where(finite, values, levels.low))
-    return _as_kind(np.where(finite, answer, values), pixels.dtype)
+    if finite.all():
+        return values
+    mean = values[finite].mean(dtype=np.float64) if finite.any() else 0.0
+    return np.where(finite, values, values.dtype.type(mean))
 
 
-def _as_kind(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Returns values in a type of files; those of integers are rounded and clipped."""
+def _as_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Rounds and clips to the range of an integer type; floats are only converted."""
     if dtype.kind == "f":
         return values.astype(dtype)
     bounds = np.iinfo(dtype)
@@ -142,7 +155,9 @@ class Scale:
         values = pixels.astype(np.float64)
         beyond = values - np.clip(values, self.low, self.high)
         result = answer.astype(np.float64) * span + self.low + beyond
-        return _as_kind(np.where(np.isfinite(values), result, values), pixels.dtype)
+        if pixels.dtype.kind == "f":
+            result[~np.isfinite(values)] = values[~np.isfinite(values)]
+        return _as_type(result, pixels.dtype)
 
 
 def _within_unit(pixels: np.ndarray) -> bool:

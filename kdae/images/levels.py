@@ -19,6 +19,10 @@ class Levels(NamedTuple):
 
     def to_float(self, pixels: np.ndarray) -> np.ndarray:
         """Turns values of a file, of any type, into float32; [low, high] becomes [0, 1]."""
+        if _wide(pixels.dtype):
+            # In float32 a small range of large values would lose its digits.
+            values = (pixels - self.low) / (self.high - self.low)
+            return np.asarray(values, np.float32)
         values = pixels.astype(np.float32) - np.float32(self.low)
         return values / np.float32(self.high - self.low)
 
@@ -30,15 +34,24 @@ class Levels(NamedTuple):
             dtype: of the file; values are rounded and clipped to the range of an integer type.
         """
         dtype = np.dtype(dtype)
-        values = image * np.float32(self.high - self.low) + np.float32(self.low)
+        precise: type[np.floating] = np.float64 if _wide(dtype) else np.float32
+        values = image * precise(self.high - self.low) + precise(self.low)
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
             values = np.clip(np.rint(values), limits.min, limits.max)
         return values.astype(dtype)
 
 
+def _wide(dtype: np.dtype) -> bool:
+    """Whether a type has values that float32 does not tell apart."""
+    return dtype.itemsize > 4 or (dtype.kind in "iu" and dtype.itemsize > 2)
+
+
 def measure_levels(arrays: Sequence[np.ndarray]) -> Levels:
     """Returns the percentiles 0.1 and 99.9 of the values of all arrays, which have one type.
+
+    Args:
+        arrays: of finite values.
 
     Raises:
         ValueError: the arrays are of several types, or nearly all values are equal.
@@ -48,7 +61,9 @@ def measure_levels(arrays: Sequence[np.ndarray]) -> Levels:
         raise ValueError(f"arrays: expected one type, got {sorted(map(str, types))}")
     every = max(1, sum(array.size for array in arrays) // _SAMPLE)
     values = np.concatenate([array.reshape(-1)[::every] for array in arrays])
-    low, high = (float(value) for value in np.percentile(values, _PERCENTILES))
+    # In the precision of 16-bit floats the percentiles would be coarse.
+    percentiles = np.percentile(values.astype(np.float64), _PERCENTILES)
+    low, high = (float(value) for value in percentiles)
     if low == high:
         raise ValueError(f"arrays: expected several values, nearly all are {low:g}")
     return Levels(low, high)

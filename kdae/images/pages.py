@@ -10,7 +10,7 @@ from PIL import Image
 
 from kdae.errors import UserError, first_line
 from kdae.images import extras, frames, pillow, tiff, tiff_pages
-from kdae.images.files import MAX_PIXELS, naming, replace_picture
+from kdae.images.files import MAX_PIXELS, naming, read_image, replace_picture
 from kdae.images.pixels import Picture
 
 
@@ -49,13 +49,13 @@ def open_pages(path: Path) -> Pages | None:
     Raises:
         UserError: Naming the file, if it cannot be read or is of a kind not supported.
     """
+    found = _open_tiff(path)
+    if found is not None:
+        return found
     with naming(path):
-        with path.open("rb") as file:
-            head = file.read(26)
+        head = _head(path)
         if extras.is_raw(path, head) or not head:
             return None
-        if tiff.is_tiff(head):
-            return tiff_pages.TiffPages(path, MAX_PIXELS)
         extras.prepare(head)
         try:
             image = Image.open(path, formats=pillow.formats_of(head))
@@ -78,9 +78,53 @@ def pictures_of(pages: Pages) -> Iterator[Picture]:
     Raises:
         UserError: Naming the file, if one of them cannot be read.
     """
-    pictures = pages.read()
+    return _named(pages.path, pages.read())
+
+
+def read_pictures(path: Path) -> Iterator[Picture]:
+    """Yields the pictures of a file one by one, to learn from or to measure on.
+
+    Of a TIFF that `kdae.images.read_image` does not read whole these are all pages, as they are
+    stored, of any number of channels and type of values; inks become RGB. Of any other file it
+    is what `read_image` reads.
+
+    Raises:
+        UserError: Naming the file, if one of them cannot be read.
+    """
+    pages = _open_tiff(path)
+    if pages is not None and (pages.count > 1 or pages.special):
+        yield from _named(path, pages.read(in_kind=False))
+    else:
+        yield read_image(path)
+
+
+def count_pictures(path: Path) -> int:
+    """Returns how many pictures `read_pictures` yields.
+
+    Raises:
+        UserError: Naming the file, if it cannot be read.
+    """
+    pages = _open_tiff(path)
+    return 1 if pages is None else pages.count
+
+
+def _open_tiff(path: Path) -> tiff_pages.TiffPages | None:
+    """Returns the pages of a file that is a TIFF, and no camera's raw file; else None."""
+    with naming(path):
+        head = _head(path)
+        if tiff.is_tiff(head) and not extras.is_raw(path, head):
+            return tiff_pages.TiffPages(path, MAX_PIXELS)
+    return None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(26)
+
+
+def _named(path: Path, pictures: Iterator[Picture]) -> Iterator[Picture]:
     while True:
-        with naming(pages.path):
+        with naming(path):
             picture = next(pictures, None)
         if picture is None:
             return

@@ -111,15 +111,19 @@ class TiffPages:
         if note not in self.notes:
             self.notes.append(note)
 
-    def read(self) -> Iterator[Picture]:
-        """Yields the pictures, as stored: not turned."""
+    def read(self, in_kind: bool = True) -> Iterator[Picture]:
+        """Yields the pictures, as stored: not turned.
+
+        Args:
+            in_kind: Whether inks stay inks; otherwise they become RGB.
+        """
         with tifffile.TiffFile(self.path) as tiff:
             pages = pages_of(tiff)
             if self._slices:
                 yield from contiguous(tiff, self._slices)
                 return
             for index in self._places:
-                yield picture_of(tiff, index, pages[index], self._max_pixels, in_kind=True)
+                yield picture_of(tiff, index, pages[index], self._max_pixels, in_kind)
 
     def write(
         self, path: Path, pictures: Iterable[Picture], strip: bool, strip_place: bool

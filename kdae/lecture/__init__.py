@@ -22,4 +22,5 @@ CLAIMS = (
     "descent",
     "generalization",
     "decay",
+    "alone",
 )

@@ -138,7 +138,10 @@ def _load(config: Config, split: str, at_least: int) -> Pictures:
     source, limit = data.source, data.limit
     if split == "validation":
         source, limit = data.validation or data.source, None
-    return load_pictures(source, split, data.channels, limit, at_least, whole=whole)
+    any_values = data.levels != "file"
+    return load_pictures(
+        source, split, data.channels, limit, at_least, whole=whole, any_values=any_values
+    )
 
 
 def _strategy(devices: Sequence[str] | None) -> tf.distribute.Strategy:

@@ -49,10 +49,13 @@ def check_unseen(config: Config, test: Source | None) -> None:
         raise UserError(
             "--test: needed with data.validation, as all of data.source is trained on"
         )
-    own = data.validation is not None
+    own, any_values = data.validation is not None, data.levels != "file"
     seen = [
-        load_pictures(data.source, "train", data.channels, whole=own),
-        load_pictures(data.validation or data.source, "validation", data.channels, whole=own),
+        load_pictures(source, split, data.channels, whole=own, any_values=any_values)
+        for source, split in (
+            (data.source, "train"),
+            (data.validation or data.source, "validation"),
+        )
     ]
     known = {
         _digest(array): name
@@ -115,7 +118,7 @@ def measure_once(seal: Path, run: Path, config: Config, test: Source | None) -> 
 def _test_pictures(config: Config, test: Source | None) -> Pictures:
     return load_pictures(
         test or config.data.source, "test", config.data.channels, None, SSIM_MIN_SIZE,
-        whole=test is not None,
+        whole=test is not None, any_values=config.data.levels != "file",
     )  # fmt: skip
 
 

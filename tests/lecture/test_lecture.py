@@ -6,8 +6,9 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ import tensorflow as tf
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from kdae.data import load_pictures
+from kdae.data import KDAE_PHOTOS, Pictures, load_pictures
 from kdae.errors import UserError
 from kdae.lecture import CLAIMS
 from kdae.lecture.__main__ import main
+from kdae.lecture.claims.alone import MASK, SHARED, with_noise
 from kdae.lecture.claims.cheating import hand_made
 from kdae.lecture.claims.descent import chain_rule_difference
 from kdae.lecture.claims.sharpness import edge_rise, misplaced_edge
@@ -28,6 +30,18 @@ from kdae.lecture.lab import Lab
 from kdae.lecture.report import Entry, Outcome, as_html, as_json
 from kdae.train import run as training
 from tests.helpers import noise_image, skip_plots
+
+
+def reads_photographs_once() -> Callable[..., Pictures]:
+    """Returns `load_pictures` with a memory for the photographs of the package."""
+    kept = functools.cache(load_pictures)
+
+    def load(source: Any, *args: Any, **options: Any) -> Pictures:
+        # Folders may change.
+        read = kept if source == KDAE_PHOTOS else load_pictures
+        return read(source, *args, **options)
+
+    return load
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +57,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
             # TensorFlow warns that input pipelines remain graphs.
             warnings.filterwarnings("ignore", "Even though the `tf.config", UserWarning)
-            patch.setattr(training, "load_pictures", functools.cache(load_pictures))
+            patch.setattr(training, "load_pictures", reads_photographs_once())
             skip_plots(patch)
             assert main(["--quick", "--out", str(out)]) == 0
         yield out
@@ -95,8 +109,8 @@ def test_finished_runs_are_used_again(quick: Path) -> None:
 
 
 def test_unknown_claims_and_test_pictures_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"CLAIM: expected one of 1 detectors, .*, got '13'"):
-        main(["13", "--out", str(tmp_path)])
+    with pytest.raises(UserError, match=r"CLAIM: expected one of 1 detectors, .*, got '14'"):
+        main(["14", "--out", str(tmp_path)])
     with pytest.raises(ValueError, match=r"for kdae\.tune alone"):
         Lab(tmp_path, True).photos(1, "test")
 
@@ -205,3 +219,17 @@ def test_small_pictures_are_exact(tmp_path: Path) -> None:
     (data,) = re.findall(r"base64,([^\"]+)", body)
     with Image.open(io.BytesIO(base64.b64decode(data))) as image:
         np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+@pytest.mark.parametrize("shared", [1, SHARED])
+def test_noise_is_shared_by_neighbours_in_a_row_alone(shared: int) -> None:
+    grey = np.full((300, 300, 1), 0.5)
+    noise = with_noise(grey, shared, [0])[..., 0] - 0.5
+    assert noise.std() * 255 == pytest.approx(25, rel=0.02)
+    for reach in range(1, SHARED + 1):
+        pair = noise[:, reach:].ravel(), noise[:, :-reach].ravel()
+        expected = max(0.0, 1 - reach / shared)
+        assert np.corrcoef(*pair)[0, 1] == pytest.approx(expected, abs=0.02)
+    assert abs(np.corrcoef(noise[1:].ravel(), noise[:-1].ravel())[0, 1]) < 0.02
+    # The mask reaches as far as the noise that is shared with its middle, and no further.
+    assert MASK == (1, 2 * (SHARED - 1) + 1)

@@ -5,14 +5,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import kdae
 from kdae.cards import CARD, load_card
+from kdae.denoise.plan import Job
+from kdae.denoise.stream import denoise_file
+from kdae.engine import Denoiser
+from kdae.engine.keras_model import KerasModel
 from kdae.errors import UserError
 from kdae.images import Picture, read_image, write_image
-from kdae.train import train
+from kdae.train import run, train
 from kdae.train.config import config_from_dict
+from tests.helpers import tiny_card, tiny_model
 from tests.train.test_run import equal
 
 OFFSET, GAIN, SIGMA = 1000, 7, 150
@@ -92,6 +98,31 @@ def test_a_stopped_run_goes_on_bit_for_bit(whole: Path, camera: Path, tmp_path: 
         train(config, tmp_path / "run", on_validation=stop)
     train(config, tmp_path / "run", resume=True)
     assert equal(tmp_path / "run", whole)
+
+
+def test_a_stack_of_floats_has_levels_and_comes_back_in_its_units(tmp_path: Path) -> None:
+    pages = np.random.default_rng(0).normal(-5e4, 300, (12, 48, 48)).astype(np.float32)
+    pages[3, 0, 0] = np.nan
+    source, target = tmp_path / "in" / "a.tif", tmp_path / "b.tif"
+    source.parent.mkdir()
+    tifffile.imwrite(source, pages, photometric="minisblack")
+    tree = settings(source.parent)
+    pictures = run._training_pictures(config_from_dict(tree))
+    assert len(pictures) == 10 and pictures.levels is not None
+    low, high = pictures.levels
+    # Of a normal distribution the percentiles 0.1 and 99.9 are at 3.09 sigmas.
+    assert (low, high) == pytest.approx((-5e4 - 3.09 * 300, -5e4 + 3.09 * 300), abs=60)
+    card = tiny_card() | {"levels": [low, high]}
+    denoiser = Denoiser(KerasModel(tiny_model()), card)
+    denoise_file(denoiser, Job(source, target))
+    denoised = tifffile.imread(target)
+    assert denoised.dtype == np.float32 and np.isnan(denoised[3, 0, 0])
+    expected = denoiser.denoise(pages[5])
+    assert abs(expected - pages[5]).max() > 100
+    np.testing.assert_allclose(denoised[5], expected, rtol=0, atol=0.05)
+    tree["data"]["levels"] = "file"
+    with pytest.raises(UserError, match=r"float32, which .* data\.levels=percentiles"):
+        run._training_pictures(config_from_dict(tree))
 
 
 def test_clean_pictures_are_for_measuring_only(camera: Path, tmp_path: Path) -> None:

@@ -75,10 +75,11 @@ def build_onnx(
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         name = writer.layer(layer, [tensors[id(tensor)] for tensor in inputs])
         tensors[id(layer.output)] = writer.rounded(name, (ranges or {}).get(layer.name))
-    real = "levels" in card and not ranges
-    bounds = [] if real else [writer.constant(np.float32(bound)) for bound in (0, 1)]
+    # With levels 0 and 1 are percentiles, beyond which values are real; 8 bits end there.
+    clipped = "levels" not in card or ranges is not None
+    bounds = [writer.constant(np.float32(bound)) for bound in (0, 1)] if clipped else []
     last = writer.node(
-        "Identity" if real else "Clip",
+        "Clip" if clipped else "Identity",
         [tensors[id(model.output)], *bounds],
         DENOISED if layout == "NCHW" else "",
     )

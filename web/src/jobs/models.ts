@@ -10,6 +10,8 @@ export interface ModelCard {
   readonly halo: number;
   /** Pixels by which a picture is continued by its mirror image on each side; 0 if missing. */
   readonly margin?: number;
+  /** Of a model for files that use a part of their range, which the page does not know. */
+  readonly levels?: readonly number[];
   readonly parameters: number;
   readonly results: readonly { noise: unknown; images: number; psnr_noisy: number; psnr: number }[];
 }
@@ -101,6 +103,7 @@ export async function fetchModel(folder: string, progress?: Progress): Promise<M
     get(`${folder}/check.bin`).then((answer) => answer.arrayBuffer()),
     fetchFiles(folder, progress),
   ]);
+  if (card.levels) throw problem("NoModel", `${card.name}: made for scientific files (levels in its card)`);
   const bytes = files.json.length + files.weights.byteLength;
   return { card, files, check: parseCheck(new Uint8Array(check), card.channels), bytes };
 }
