@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
-/** Fetched with the first visit; other models are cached when they are first used. */
-const PRECACHED = /^(assets\/|icons\/icon\.svg|icons\/icon-192|samples\/|models\/(models\.json|photo\/|photo-encoder\/)|manifest)/;
+/** Fetched with the first visit; other models, and what reads HEIC, are cached when they are first used. */
+const PRECACHED = /^(assets\/(?!heic|libheif)|icons\/icon\.svg|icons\/icon-192|samples\/|models\/(models\.json|photo\/|photo-encoder\/)|manifest)/;
 
 /** Writes dist/sw.js: the service worker with this build's version and file list. */
 function serviceWorker(): Plugin {
@@ -32,6 +32,24 @@ function serviceWorker(): Plugin {
   };
 }
 
+/** What lies beside the page: the measured lecture, to whose claims the Lab links, and a licence. */
+const BESIDE = {
+  "lecture/report.html": "../docs/lecture/report.html",
+  "licenses/libheif-js.txt": "node_modules/libheif-js/LICENSE",
+};
+
+function beside(): Plugin {
+  return {
+    name: "beside",
+    apply: "build",
+    generateBundle() {
+      for (const [fileName, path] of Object.entries(BESIDE)) {
+        this.emitFile({ type: "asset", fileName, source: readFileSync(join(import.meta.dirname, path)) });
+      }
+    },
+  };
+}
+
 /** Backends are called by their names, for people and tests to see which are fetched. */
 function chunkFileNames({ name, facadeModuleId }: { name: string; facadeModuleId: string | null }): string {
   const backend = /tfjs-backend-\w+/.exec(facadeModuleId ?? "")?.[0];
@@ -42,6 +60,6 @@ export default defineConfig({
   base: "./", // any folder of any host
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   worker: { format: "es", rolldownOptions: { output: { chunkFileNames } } },
-  plugins: [serviceWorker()],
-  test: { include: ["tests/**/*.test.ts"] },
+  plugins: [beside(), serviceWorker()],
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 20_000 }, // machines are busy at times
 });

@@ -96,13 +96,16 @@ class Denoise(beam.DoFn):
             job = Job(*(f / Path(n).name for f, n in zip(folders, (file, output), strict=True)))
             folders[0].mkdir()
             _fetch(file, job.source)
+            notes: list[str] = []
             try:
-                denoise_file(self._denoiser, job, self._settings.strength)
+                denoise_file(self._denoiser, job, self._settings.strength, notice=notes.append)
             except UserError as error:
                 reason = str(error).replace(str(job.source), file)
                 raise UserError(reason.replace(str(job.target), output)) from error
             _put(job.target, output)
-        return {"status": "done", "seconds": round(time.perf_counter() - start, 3)}
+        line: Line = {"status": "done", "seconds": round(time.perf_counter() - start, 3)}
+        said = [note.replace(str(job.source), file) for note in notes]
+        return line | ({"notes": said} if said else {})
 
 
 def pipeline(root: beam.Pipeline, source: str, output: str, settings: Settings) -> None:

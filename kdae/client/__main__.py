@@ -8,6 +8,7 @@ result is that of the whole picture, and no request keeps the server from others
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from kdae.images import (
     change,
     from_float,
     in_kind,
+    losses,
     open_pages,
     pictures_of,
     read_image,
@@ -37,8 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("picture", help="PNG, JPEG, TIFF, WebP, BMP or GIF")
-    parser.add_argument("-o", "--out", required=True, help="where to; any of these but GIF")
+    parser.add_argument("picture", help="of any format that kdae denoise reads")
+    parser.add_argument(
+        "-o", "--out", required=True, help="where to; what is kept is as for kdae denoise"
+    )
     parser.add_argument(
         "--server",
         default=SERVER,
@@ -79,12 +83,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     pages = open_pages(source) if source.is_file() else None
     if pages is not None and in_kind(pages, out):
+        _tell(source, pages.notes)
         write_pages(pages, out, (change(each, network) for each in pictures_of(pages)))
     else:
         picture = read_image(source)
         refuse(out, picture)
+        _tell(source, losses(out, picture))
         write_image(out, change(picture, network))
     return 0
+
+
+def _tell(source: Path, lost: list[str]) -> None:
+    """Says what the written file will not keep."""
+    if lost:
+        print(f"note: {source}: {'; '.join(lost)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def change(picture: Picture, network: Network, levels: Levels | None = None) -> 
             white. Values of any type are then shown as they are.
 
     Raises:
-        UserError: If the values are floats from 0 to 1, and those of the levels are not.
+        UserError: If the values are floats from 0 to 1, and the levels reach beyond 8 bits.
     """
     pixels = picture.pixels
     hidden = None
@@ -78,7 +78,7 @@ def _answered(pixels: np.ndarray, network: Network, levels: Levels | None) -> np
 
 
 def _answered_in_units(pixels: np.ndarray, network: Network, levels: Levels) -> np.ndarray:
-    if pixels.dtype.kind == "f" and levels.high > 1 and _within_unit(pixels):
+    if pixels.dtype.kind == "f" and levels.high >= 255 and _within_unit(pixels):
         raise UserError(
             f"floats from 0 to 1, but this model was trained on files whose values are "
             f"{levels.low:g} to {levels.high:g}; save the picture with such values"

@@ -21,7 +21,8 @@ _IPTC = 0x0404  # among Photoshop's image resources
 _INCH = 0.0254  # metres
 # PNG chunks that are carried as they are: how colours are meant, texts, and the time.
 _COLOUR_CHUNKS = frozenset([b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"])
-_CHUNKS = _COLOUR_CHUNKS | {b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs"}
+_TEXT_CHUNKS = frozenset([b"tEXt", b"zTXt", b"iTXt"])
+_CHUNKS = _COLOUR_CHUNKS | _TEXT_CHUNKS | {b"tIME", b"pHYs"}
 # What is read and written anew, and what Apple's decoders jump by.
 _OTHER_CHUNKS = frozenset(
     [
@@ -98,7 +99,7 @@ class Metadata:
             "XMP": self.xmp,
             "IPTC": self.iptc,
             "density": self.density,
-            "texts": self.comment or [name for name, _ in self.chunks if name[1:] == b"TXt"],
+            "texts": self.comment or [name for name, _ in self.chunks if name in _TEXT_CHUNKS],
             "colours": [name for name, _ in self.chunks if name in _COLOUR_CHUNKS],
         }
         words = {"texts": "comments and texts", "colours": "gAMA, cHRM and cICP"}

@@ -156,7 +156,7 @@ def test_tiles_with_an_overlap_are_what_kdae_makes_of_the_mirrored_picture(
     inner = (slice(denoiser.card["halo"], -denoiser.card["halo"]),) * 2
     assert np.abs(clean - denoiser.denoise(noisy))[inner].max() < LEVEL
     # The comparison can fail: without an overlap there are seams.
-    seams = demo.denoise(session, noisy, tile=256, overlap=0)
+    seams = demo.denoise(session, noisy, tile=128, overlap=0)
     assert np.abs(seams - clean)[inner].max() > LEVEL
 
 

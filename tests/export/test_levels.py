@@ -13,8 +13,7 @@ from kdae.errors import UserError
 from kdae.export.formats import ExportRequest
 from kdae.export.savedmodel.exporter import Service
 from kdae.export.tflite import exporter
-from kdae.model.quantization import choose_ranges
-from tests.helpers import calibrate_quickly, noise_image, tiny_card, tiny_model
+from tests.helpers import calibrate_quickly, tiny_card, tiny_model
 
 LEVELS = (1000.0, 3000.0)
 
@@ -39,19 +38,6 @@ def test_a_server_is_not_given_files_without_levels() -> None:
     card = tiny_card()
     service = Service(tiny_model(), card["size_multiple"], card["halo"], 0, 1, clipped=False)
     assert list(service.signatures()) == ["serving_default"]
-
-
-def test_onnx_keeps_what_is_beyond_the_levels_except_in_8_bits() -> None:
-    onnx_graph = pytest.importorskip("kdae.export.onnx.graph")
-    with_levels = tiny_card() | {"levels": list(LEVELS)}
-    ranges = choose_ranges(tiny_model(), [noise_image(8, 8, 1, dtype=np.float32)])
-    for card, own, last in (
-        (tiny_card(), None, "Clip"),
-        (with_levels, None, "Identity"),
-        (with_levels, ranges, "Clip"),
-    ):
-        built = onnx_graph.build_onnx(tiny_model(), card, ranges=own)
-        assert built.graph.node[-1].op_type == last
 
 
 def test_the_client_refuses_a_model_with_levels() -> None:

@@ -211,3 +211,15 @@ def test_files_without_a_card(tmp_path: Path) -> None:
     onnx.save_model(built, tmp_path / "bare.onnx")
     with pytest.raises(UserError, match=r"holds no model card \(kdae.json\)"):
         read_card(tmp_path / "bare.onnx")
+
+
+def test_values_beyond_the_levels_are_kept_except_in_8_bits() -> None:
+    card = tiny_card() | {"levels": [1000.0, 3000.0]}
+    image = noise_image(1, 16, 16, 1, dtype=np.float32) * 4 - 2
+    model = calm_model(1)
+    result = apply(build_onnx(model, card), image)
+    np.testing.assert_allclose(result, model(image, training=False), atol=1e-5)
+    assert result.min() < 0 and result.max() > 1
+    ranges = choose_ranges(model, [noise_image(16, 16, 1, dtype=np.float32)])
+    rounded = apply(build_onnx(model, card, ranges=ranges), image)
+    assert rounded.min() >= 0 and rounded.max() <= 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from kdae.denoise.output import Output
 from kdae.denoise.plan import Job
@@ -135,6 +136,93 @@ def test_all_is_left_out_but_the_profile(tmp_path: Path, target: str) -> None:
         nothing = dict.fromkeys(KEPT) | {"orientation": 1, "profile": PROFILE}
         assert said(image) == nothing
     assert b"Acme" not in (tmp_path / f"b{target}").read_bytes()
+
+
+def segment(number: int, content: bytes) -> bytes:
+    return b"\xff" + bytes([0xE0 + number]) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+def resource(code: int, content: bytes) -> bytes:
+    """One of Photoshop's image resources, with an empty name."""
+    head = b"8BIM" + code.to_bytes(2, "big") + b"\0\0" + len(content).to_bytes(4, "big")
+    return head + content + b"\0" * (len(content) % 2)
+
+
+RECORDS = b"\x1c\x02\x50\x00\x05Maker"  # IPTC 2:80, the author
+RESOURCES = (
+    resource(1000, b"y" * 60_001) + resource(0x0404, RECORDS) + resource(1001, b"z" * 30_000)
+)
+
+
+def parted(folder: Path) -> Path:
+    """A JPEG whose resources are in two segments, with XMP in two, and an unknown one."""
+    data = picture(folder / "a.jpg").read_bytes()
+    head = b"Photoshop 3.0\0"
+    more = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 40 + b"<further/>"
+    parts = segment(13, head + RESOURCES[:65_000]) + segment(13, head + RESOURCES[65_000:])
+    parts += segment(1, more) + segment(11, b"JUMBF")
+    (folder / "parted.jpg").write_bytes(data[:2] + parts + data[2:])
+    return folder / "parted.jpg"
+
+
+def notes(source: Path, target: Path) -> list[str]:
+    said: list[str] = []
+    denoise_file(halving(), Job(source, target), notice=said.append)
+    return [line.removeprefix(f"{source}: ") for line in said]
+
+
+def test_segments_of_a_jpeg(tmp_path: Path) -> None:
+    source = parted(tmp_path)
+    assert notes(source, tmp_path / "b.jpg") == ["APP11 of the file is left out"]
+    with Image.open(source) as before, Image.open(tmp_path / "b.jpg") as after:
+        found = [
+            [data for _, data in image.applist if data.startswith((b"Photo", b"http"))]  # type: ignore[attr-defined]
+            for image in (before, after)
+        ]
+        assert b"".join(x.removeprefix(b"Photoshop 3.0\0") for x in found[1][:2]) == RESOURCES
+        main, further = found[1][2:]
+        assert further == found[0][2] and main.startswith(b"http://ns.adobe.com/xap/1.0/\0<x:")
+    said = notes(source, tmp_path / "b.tif")
+    assert said == [
+        "APP11 of the file is left out; further parts of XMP: .tif does not hold this"
+    ]
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        tags = tiff.pages.first.tags
+        assert bytes(tags[34377].value) == RESOURCES and bytes(tags[33723].value) == RECORDS
+
+
+def test_iptc_in_a_tag_of_its_own(tmp_path: Path) -> None:
+    tags = [(33723, 7, len(RECORDS), RECORDS, True)]
+    tifffile.imwrite(tmp_path / "a.tif", RGB, metadata=None, extratags=tags)
+    assert notes(tmp_path / "a.tif", tmp_path / "b.jpg") == []
+    assert b"8BIM\x04\x04\0\0\0\0\0\x0a" + RECORDS in (tmp_path / "b.jpg").read_bytes()
+
+
+def test_layers_would_show_the_noise(tmp_path: Path) -> None:
+    tags = [(37724, 7, 70_000, b"L" * 70_000, True)]
+    tifffile.imwrite(tmp_path / "a.tif", RGB, metadata=None, extratags=tags)
+    said = notes(tmp_path / "a.tif", tmp_path / "b.tif")
+    assert said == ["its Photoshop layers are left out"]
+    assert notes(tmp_path / "a.tif", tmp_path / "b.jpg") == []
+    for name in ("b.tif", "b.jpg"):
+        assert b"LLLL" not in (tmp_path / name).read_bytes()
+
+
+def test_what_is_too_large_for_a_jpeg(tmp_path: Path) -> None:
+    made = block()
+    made.get_ifd(exif.EXIF_IFD)[37500] = b"m" * 70_000
+    info = PngInfo()
+    info.add_text("Title", "Hello")
+    info.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta>" + "x" * 70_000 + "</x:xmpmeta>")
+    Image.fromarray(RGB).save(tmp_path / "a.png", exif=made.tobytes(), pnginfo=info)
+    assert notes(tmp_path / "a.png", tmp_path / "b.png") == []
+    assert notes(tmp_path / "a.png", tmp_path / "b.jpg") == [
+        "EXIF of this size, XMP of this size: .jpg does not hold this"
+    ]
+    assert b"Title: Hello" in (tmp_path / "b.jpg").read_bytes()
+    assert notes(tmp_path / "a.png", tmp_path / "b.webp") == [
+        "comments and texts: .webp does not hold this"
+    ]
 
 
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:

@@ -3,11 +3,10 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect } from "vitest";
-import { encodePng, type PngKind } from "../src/maths/png.ts";
-import type { Rgba } from "../src/maths/pixels.ts";
-import { randomNumbers } from "../src/maths/noise.ts";
 import { findChromium } from "../tools/chromium.ts";
 import { scales, serveDist, type Site } from "./server.ts";
+
+export { makePicture } from "./pictures.ts";
 
 const FLAGS = [
   "--no-sandbox", // tests may run as root
@@ -57,6 +56,8 @@ export function useRig(flags: string[] = []): Rig {
       const { protocol, origin } = new URL(request.url());
       if (protocol !== "blob:" && origin !== new URL(rig.url).origin) strangers.push(request.url());
     });
+    // Nobody would answer the system's question for a file: pages save by a download, then.
+    await context.addInitScript(() => Reflect.deleteProperty(window, "showSaveFilePicker"));
     const page = await context.newPage();
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => {
@@ -82,25 +83,6 @@ export const labReady = (page: Page) => page.waitForSelector(`#lab-inside sectio
 
 export const done = (page: Page, timeout = 90_000) =>
   page.waitForSelector('#stage[data-state="done"]', { timeout });
-
-/** A PNG of smooth colours with noise: each value is off by up to 30. */
-export async function makePicture(width: number, height: number, kind: PngKind = "rgb"): Promise<Buffer> {
-  const random = randomNumbers(width * 10007 + height);
-  function* strips(): Generator<Rgba> {
-    for (let y = 0; y < height; y++) {
-      const data = new Uint8ClampedArray(width * 4);
-      for (let x = 0; x < width; x++) {
-        const noisy = (value: number) => value + (random() - 0.5) * 60;
-        data[x * 4] = noisy((x / width) * 200 + 20);
-        data[x * 4 + 1] = kind === "grey" ? data[x * 4] : noisy((y / height) * 200 + 20);
-        data[x * 4 + 2] = kind === "grey" ? data[x * 4] : noisy(128);
-        data[x * 4 + 3] = kind === "rgba" && x < width / 2 ? 128 : 255;
-      }
-      yield { data, width, height: 1 };
-    }
-  }
-  return Buffer.from(await (await encodePng(width, height, kind, strips())).arrayBuffer());
-}
 
 /**
  * The mean step from a pixel to the next, in the roughest stretch of 100 pixels of a

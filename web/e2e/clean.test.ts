@@ -131,6 +131,50 @@ test("several pictures queue up, are cleaned with another model, and saved as a 
   expect(await page.locator("#strip li").count()).toBe(2);
 });
 
+test("where the page may write a file, the zip goes into it as it comes", async () => {
+  const page = await rig.visit();
+  await chooseModel(page, "standin");
+  const pictures = [await makePicture(90, 60), await makePicture(50, 40)];
+  await page.setInputFiles("#file", pictures.map((buffer, at) => ({ name: `${at}.png`, mimeType: "image/png", buffer })));
+  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 2);
+  let downloads = 0;
+  page.on("download", () => downloads++);
+  // In place of the file that the person would choose, one that the browser keeps for the page.
+  await page.evaluate(() => {
+    const showSaveFilePicker = async ({ suggestedName }: { suggestedName: string }) =>
+      (await navigator.storage.getDirectory()).getFileHandle(suggestedName, { create: true });
+    Object.assign(window, { showSaveFilePicker });
+  });
+  await page.click("#save-all");
+  // Beside other messages, as that the page works offline.
+  await page.waitForFunction(() => document.querySelector("#toast span")?.textContent?.includes("kdae-clean.zip is saved."));
+  const base64 = await page.evaluate(async () => {
+    const handle = await (await navigator.storage.getDirectory()).getFileHandle("kdae-clean.zip");
+    return btoa(String.fromCharCode(...new Uint8Array(await (await handle.getFile()).arrayBuffer())));
+  });
+  const zip = Buffer.from(base64, "base64");
+  const starts = [...zip.toString("latin1").matchAll(/\x89PNG/g)].map(({ index }) => index);
+  expect(starts).toHaveLength(2);
+  for (const [at, start] of starts.entries()) {
+    const [noisy, clean] = [await decode(page, pictures[at]), await decode(page, zip.subarray(start))];
+    expect(largest(clean.data, noisy.data.map((value, at) => (at % 4 === 3 ? 255 : value / 2)))).toBeLessThanOrEqual(0.51);
+  }
+  expect(zip.readUInt32LE(zip.length - 22)).toBe(0x06054b50); // to its end
+  expect(downloads).toBe(0);
+  // A person who changes their mind gets nothing, and no complaint.
+  await page.evaluate(() => {
+    const showSaveFilePicker = async () => {
+      throw new DOMException("", "AbortError");
+    };
+    Object.assign(window, { showSaveFilePicker });
+  });
+  await page.click("#save-all");
+  await page.waitForTimeout(500);
+  expect(downloads).toBe(0);
+  expect(await page.textContent("#toast")).not.toContain("wrong");
+  expect(await page.getAttribute("#save-all", "aria-busy")).toBeNull();
+});
+
 test("results are kept by model: going back needs no time, and no network", async () => {
   const page = await rig.visit();
   const buffer = await makePicture(120, 80);

@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { chooseModel, done, engineReady, makePicture, openFile, saved, useRig } from "./browser.ts";
+import { chooseModel, decode, done, engineReady, makePicture, openFile, saved, useRig } from "./browser.ts";
+import { DIST } from "./server.ts";
 
 const rig = useRig();
 
@@ -20,7 +24,7 @@ test("every file is answered by its name, what it is and what to do, and several
   await page.waitForSelector('button[aria-label="drawing.svg, failed"]');
   const told = (await text("toast")) ?? "";
   expect(told).toMatch(/damaged\.png: This picture is damaged/);
-  expect(told).toMatch(/phone\.heic: This is a HEIC/);
+  expect(told).toMatch(/phone\.heic: This HEIC picture cannot be read/);
   expect(told).toMatch(/drawing\.svg: This is an SVG/);
   await page.waitForSelector('button[aria-label="good.png, done"]');
   const huge = await makePicture(8, 8);
@@ -28,6 +32,28 @@ test("every file is answered by its name, what it is and what to do, and several
   huge.writeUInt32BE(20_000, 20);
   await openFile(page, "huge.png", huge);
   await page.waitForFunction(() => /huge\.png: .*too large/.test(document.querySelector("#job-text")?.textContent ?? ""));
+});
+
+test("a HEIC picture is read, by less than 400 kB that no one else fetches", async () => {
+  const page = await rig.visit({ serviceWorkers: "block" });
+  await chooseModel(page, "standin"); // it halves every value
+  await engineReady(page);
+  const fetched: string[] = [];
+  page.context().on("request", (request) => fetched.push(new URL(request.url()).pathname.replace("/some/folder/", "")));
+  // Four quarters: red, green; blue, light grey.
+  await openFile(page, "phone.heic", readFileSync(join(import.meta.dirname, "../tests/quarters.heic")), "image/heic");
+  await done(page);
+  const { width, height, data } = await decode(page, (await saved(page)).bytes);
+  expect([width, height]).toEqual([64, 48]);
+  const at = (x: number, y: number) => data.slice((y * width + x) * 4, (y * width + x) * 4 + 3).map((value) => 2 * value);
+  for (const [x, y, colour] of [[10, 10, [200, 30, 30]], [50, 10, [30, 200, 30]], [10, 40, [30, 30, 200]], [50, 40, [220, 220, 220]]] as const) {
+    expect(Math.max(...at(x, y).map((value, c) => Math.abs(value - colour[c])))).toBeLessThan(5);
+  }
+  const weight = fetched.filter((name) => /heif|heic/.test(name)).reduce((sum, name) => sum + gzipSync(readFileSync(join(DIST, name))).length, 0);
+  console.log(`HEIC: ${(weight / 1000).toFixed(0)} kB gzipped`);
+  expect(weight).toBeGreaterThan(100_000);
+  expect(weight).toBeLessThan(400_000);
+  expect(readFileSync(join(DIST, "sw.js"), "utf8")).not.toMatch(/libheif-|heic-/); // not with the first visit
 });
 
 test("a dropped folder gives its pictures, with their folders in the ZIP; a TIFF is read", async () => {

@@ -1,5 +1,6 @@
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { labReady, setRange, useRig } from "./browser.ts";
+import { chooseModel, labReady, setRange, useRig } from "./browser.ts";
 import { scales } from "./server.ts";
 
 const rig = useRig();
@@ -35,6 +36,102 @@ test("Lab: the model raises the PSNR; the sliders act; filters and maps of every
   await page.click("#lab-seed");
   await page.waitForSelector("#lab-inside section:last-child:not(.old)");
   expect(await coarsest.locator("canvas").count()).toBeGreaterThan(shown);
+});
+
+test("Lab: another model cleans the same picture beside the one in use", async () => {
+  const page = await rig.visit({ viewport: { width: 1200, height: 800 } }, "#lab");
+  await labReady(page);
+  expect(await page.isVisible("#lab-compared")).toBe(false);
+  const dB = (id: string) => page.waitForFunction((id) => / dB$/.test(document.querySelector(id)?.textContent ?? ""), id);
+  await setRange(page, "lab-grain", 20);
+  await setRange(page, "lab-jpeg", 40);
+  expect(await page.locator("#lab-other option").allTextContents()).toContain("Even colour noise");
+  await page.selectOption("#lab-other", "color");
+  await page.waitForSelector("#lab-compared:not([hidden])");
+  await dB("#lab-other-psnr");
+  expect(await page.textContent("#lab-model")).toBe("by “Photographs”");
+  expect(await page.textContent("#lab-other-model")).toBe("by “Even colour noise”");
+  const [photo, color] = [await page.textContent("#lab-psnr"), await page.textContent("#lab-other-psnr")];
+  expect(color).not.toBe(photo);
+  // It is what the model gives by itself.
+  await chooseModel(page, "color");
+  await page.waitForFunction(() => document.querySelector("#lab-model")?.textContent === "by “Even colour noise”");
+  expect(await page.textContent("#lab-psnr")).toBe(color);
+  expect(await page.locator("#lab-other option").allTextContents()).not.toContain("Even colour noise");
+  await page.waitForSelector("#lab-compared", { state: "hidden" });
+});
+
+/** The part of the noisy picture that differs from the clean one: its bounds, in pixels. */
+function noisyPart(page: Page) {
+  return page.evaluate(() => {
+    const [clean, noisy] = ["lab-clean", "lab-noisy"].map((id) => {
+      const canvas = document.getElementById(id) as HTMLCanvasElement;
+      return canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) as ImageData;
+    });
+    const [xs, ys] = [new Set<number>(), new Set<number>()];
+    for (let at = 0; at < clean.data.length; at++) {
+      if (clean.data[at] === noisy.data[at]) continue;
+      xs.add((at >> 2) % clean.width);
+      ys.add(Math.floor((at >> 2) / clean.width));
+    }
+    return { count: xs.size, left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
+  });
+}
+
+test("Lab: the brush puts noise where it is painted, by pointer and by keys, and nowhere else", async () => {
+  const page = await rig.visit({ viewport: { width: 1200, height: 800 } }, "#lab");
+  await labReady(page);
+  const noNoise = () => page.waitForFunction(() => document.querySelector("#lab-psnr-noisy")?.textContent === "no noise");
+  const noise = () => page.waitForFunction(() => / dB$/.test(document.querySelector("#lab-psnr-noisy")?.textContent ?? ""));
+  await page.check("#lab-brush");
+  await setRange(page, "lab-brush-size", 32); // pixels across, of 320
+  await noNoise();
+  expect((await noisyPart(page)).count).toBe(0);
+  const box = await page.locator("#lab-easel").boundingBox();
+  if (!box) throw new Error("no easel");
+  const scale = box.width / 320;
+  await page.mouse.move(box.x + 60 * scale, box.y + 100 * scale);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 200 * scale, box.y + 100 * scale, { steps: 3 });
+  await page.mouse.up();
+  await noise();
+  const painted = await noisyPart(page);
+  const near = (found: number, wanted: number) => expect(Math.abs(found - wanted), `${found}, ${wanted}`).toBeLessThan(6);
+  near(painted.left, 44);
+  near(painted.right, 216);
+  near(painted.top, 84);
+  near(painted.bottom, 116);
+
+  await page.click("#lab-wipe");
+  await noNoise();
+  await page.focus("#lab-easel");
+  for (let step = 0; step < 5; step++) await page.keyboard.press("ArrowDown"); // by 8 pixels each
+  await noNoise();
+  await page.keyboard.press("Space");
+  for (let step = 0; step < 4; step++) await page.keyboard.press("Shift+ArrowLeft");
+  await noise();
+  const typed = await noisyPart(page);
+  near(typed.right - typed.left, 32 + 32);
+  near((typed.top + typed.bottom) / 2, 140); // where the pointer was, 40 below
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("lab-easel");
+  await page.uncheck("#lab-brush");
+  await page.waitForFunction(() => Number.parseFloat(document.querySelector("#lab-psnr-noisy")?.textContent ?? "") < 22);
+  expect((await noisyPart(page)).count).toBe(320); // noise everywhere
+});
+
+test("Lab: its links lead to the claims of the lecture, with and without a network", async () => {
+  const page = await rig.visit({}, "#lab");
+  const links = await page.locator("#lab a").evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href));
+  expect(links.length).toBeGreaterThan(4);
+  const ids = links.map((link) => new URL(link).hash.slice(1));
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  const [lecture] = await Promise.all([page.context().waitForEvent("page"), page.locator("#lab a").first().click()]);
+  await lecture.waitForSelector("article");
+  for (const id of ids) expect(await lecture.locator(`article[id=${id}]`).count(), id).toBe(1);
+  await page.context().setOffline(true);
+  await lecture.reload();
+  await lecture.waitForSelector("article");
+  await page.context().setOffline(false);
 });
 
 test("camera: live with frames a second, stopped, and a still for the queue", async () => {

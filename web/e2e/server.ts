@@ -44,12 +44,12 @@ type Body = Uint8Array | string;
 export type Changes = Map<string, Body | null>;
 
 /** The body of an answer; undefined if there is nothing by that name. */
-function find(name: string, changes: Changes): Body | undefined {
+function find(name: string, changes: Changes, dist: string): Body | undefined {
   const changed = changes.get(name);
   if (changed !== undefined) return changed ?? undefined;
   if (name === "models/models.json") return JSON.stringify([...shipped(), "standin"]);
   const standin = STANDIN[name.replace("models/", "")];
-  const path = join(DIST, normalize(name));
+  const path = join(dist, normalize(name));
   return standin ?? (existsSync(path) && statSync(path).isFile() ? readFileSync(path) : undefined);
 }
 
@@ -62,13 +62,14 @@ export interface Site {
   sent: number;
 }
 
-export async function serveDist(): Promise<Site> {
+/** Serves a built page, with `extra` headers. */
+export async function serveDist(dist = DIST, extra: Record<string, string> = {}): Promise<Site> {
   shipped();
   const changes: Changes = new Map();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://host");
     const name = pathname.replace(/^\/some\/folder\//, "") || "index.html";
-    const found = find(decodeURIComponent(name), changes);
+    const found = find(decodeURIComponent(name), changes, dist);
     if (!pathname.startsWith("/some/folder/") || found === undefined) {
       response.writeHead(404).end();
       return;
@@ -78,6 +79,7 @@ export async function serveDist(): Promise<Site> {
       "content-type": TYPES[extname(name)] ?? "application/octet-stream",
       "cache-control": "max-age=3600",
       etag,
+      ...extra,
     };
     if (request.headers["if-none-match"] === etag) {
       response.writeHead(304, headers).end();

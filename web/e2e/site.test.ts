@@ -188,6 +188,9 @@ describe("axe finds nothing", () => {
     await check(page, "#camera-start");
     await page.click('nav a[href="#lab"]');
     await labReady(page);
+    await page.selectOption("#lab-other", "standin");
+    await page.check("#lab-brush");
+    await page.waitForSelector("#lab-compared:not([hidden])");
     await check(page, "#lab-inside canvas");
   });
 });

@@ -63,7 +63,7 @@ async function showSamples(): Promise<void> {
     ...samples.map((sample, at) => make("li", {}, buttons[at], credit(sample))),
   );
   byId("credits").append(...samples.map((sample) => make("li", {}, credit(sample))));
-  lab = new LabView(samples, pictures, pool, queue, modelFolder);
+  lab = new LabView(samples, pictures, pool, queue, modelFolder, () => names);
   route(); // the Lab may have been waiting
 }
 
@@ -106,7 +106,10 @@ async function chooseModel(name: string): Promise<void> {
   if (!byId("lab").hidden) lab?.show();
 }
 
-const showModels = (): void => offerModels(names, queue.model, (name) => void chooseModel(name));
+function showModels(): void {
+  offerModels(names, queue.model, (name) => void chooseModel(name));
+  if (!byId("lab").hidden) lab?.show();
+}
 
 byId<HTMLSelectElement>("backend").addEventListener("change", (event) => {
   pool.use((event.target as HTMLSelectElement).value as Choice);
@@ -122,7 +125,6 @@ startLanguage(() => {
   showPool();
   clean.renew();
   showTitle();
-  if (!byId("lab").hidden) lab?.show();
 }).catch(complain);
 route();
 if (location.hash === "#shared") takeShared().then((files) => clean.take(files), complain);

@@ -5,6 +5,7 @@
 const VERSION = "__VERSION__";
 const FILES = ["__FILES__"];
 const CACHE = `kdae-${VERSION}`;
+const LECTURE = new URL("./lecture/", location.href).href;
 
 /**
  * How a file is asked for. A host's max-age must not bring back the page of an earlier build,
@@ -52,12 +53,13 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   const answer = async () => {
     const cache = await caches.open(CACHE);
-    // There is one page, by whatever address its folder is entered.
-    const wanted = request.mode === "navigate" ? "./" : request;
+    // There is one page, by whatever address its folder is entered, and the lecture beside it.
+    const page = request.mode === "navigate" && !request.url.startsWith(LECTURE);
+    const wanted = page ? "./" : request;
     const known = await cache.match(wanted, { ignoreSearch: true });
     if (known) return known;
     const response = await fetch(request);
-    // Other models are kept from their first use on.
+    // Other models and the lecture are kept from their first use on.
     if (response.status === 200) await cache.put(request, response.clone());
     return response;
   };

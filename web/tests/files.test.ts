@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { crc32 } from "../src/maths/crc.ts";
 import { headerSize } from "../src/maths/header.ts";
 import { encodePng } from "../src/maths/png.ts";
-import { makeZip, uniqueName } from "../src/maths/zip.ts";
+import { uniqueName, zipStream } from "../src/picture/zip.ts";
 
 const bytesOf = async (blob: Blob) => Buffer.from(await blob.arrayBuffer());
 
@@ -83,14 +83,12 @@ describe("headerSize", () => {
   });
 });
 
-describe("makeZip", () => {
-  test("entries can be found again, by the format's description", async () => {
-    const entries = [
-      { name: "a.png", content: new Blob(["one"]) },
-      { name: "a.png", content: new Blob(["three"]) },
-      { name: "ü.png", content: new Blob(["two"]) },
-    ];
-    const zip = await bytesOf(await makeZip(entries, new Date(2026, 10, 22, 12, 30, 10)));
+describe("zipStream", () => {
+  const entry = (name: string, text: string) => ({ name, content: async () => new Blob([text]) });
+
+  test("entries can be found again in their folders, by the format's description", async () => {
+    const entries = [entry("a.png", "one"), entry("A.png", "three"), entry("see/ü.png", "two")];
+    const zip = Buffer.from(await new Response(zipStream(entries, new Date(2026, 10, 22, 12, 30, 10))).arrayBuffer());
     const end = zip.length - 22;
     expect(zip.readUInt32LE(end)).toBe(0x06054b50);
     expect(zip.readUInt16LE(end + 10)).toBe(3);
@@ -98,6 +96,8 @@ describe("makeZip", () => {
     let at = zip.readUInt32LE(end + 16);
     for (let entry = 0; entry < 3; entry++) {
       expect(zip.readUInt32LE(at)).toBe(0x02014b50);
+      expect(zip.readUInt16LE(at + 8) & 0x0800).toBe(0x0800); // names are UTF-8
+      expect(zip.readUInt16LE(at + 10)).toBe(0); // stored
       const nameLength = zip.readUInt16LE(at + 28);
       const size = zip.readUInt32LE(at + 24);
       const local = zip.readUInt32LE(at + 42);
@@ -105,10 +105,30 @@ describe("makeZip", () => {
       const body = zip.subarray(local + 30 + nameLength, local + 30 + nameLength + size);
       expect(zip.readUInt32LE(at + 16)).toBe(crc32(body));
       found[zip.toString("utf8", at + 46, at + 46 + nameLength)] = body.toString();
-      at += 46 + nameLength;
+      at += 46 + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
     }
-    expect(found).toEqual({ "a.png": "one", "a-2.png": "three", "ü.png": "two" });
+    expect(found).toEqual({ "a.png": "one", "A-2.png": "three", "see/ü.png": "two" });
     expect(at).toBe(end);
+  });
+
+  test("contents are made one at a time, when they are read", async () => {
+    let made = 0;
+    const content = new Uint8Array(100_000);
+    const entries = Array.from({ length: 20 }, (_, at) => ({
+      name: `${at}.png`,
+      content: async () => {
+        made++;
+        return new Blob([content]);
+      },
+    }));
+    const reader = zipStream(entries).getReader();
+    let bytes = 0;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      bytes += next.value.length;
+      if (made < 20) await new Promise((resolve) => setTimeout(resolve)); // for what would be made ahead
+      expect(made).toBeLessThanOrEqual(bytes / content.length + 2);
+    }
+    expect([made, Math.floor(bytes / content.length)]).toEqual([20, 20]);
   });
 
   test("names stay unique", () => {

@@ -118,6 +118,13 @@ describe("files are known by their content", () => {
   ] as const)("%s", (kind, content) => {
     expect(kindOf(new Uint8Array(content))).toBe(kind);
   });
+  test("HEIC and AVIF tell their colours: code points or a profile, in a box of theirs", () => {
+    const box = (type: string, ...content: number[]) => [0, 0, 0, 8 + content.length, ...ascii(type), ...content];
+    const file = (...colour: number[]) => new Uint8Array([...box("ftyp", ...ascii("heicmif1")), ...box("cccc", 1), ...box("colr", ...colour), ...new Array(20).fill(0)]);
+    expect([...(readFacts(file(...ascii("nclx"), 0, 12, 0, 13, 0, 6, 0x80)).cicp ?? [])]).toEqual([12, 13, 6, 1]);
+    expect([...(readFacts(file(...ascii("prof"), 1, 2, 3)).icc?.bytes ?? [])]).toEqual([1, 2, 3]);
+    expect(readFacts(new Uint8Array([...box("ftyp", ...ascii("heic"))])).icc).toBeUndefined();
+  });
   test("a GIF of two frames moves, one of one does not", () => {
     const frame = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
     const head = [...ascii("GIF89a"), 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255];

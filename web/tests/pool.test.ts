@@ -213,3 +213,21 @@ test("a model that nothing here computes right leaves the one before", async () 
   expect(pool.model?.card.name).toBe("photo");
   expect(pool.lanes.length).toBeGreaterThan(0);
 });
+
+test("a model beside the one at hand leaves that one; a wrong or missing one leaves everything", async () => {
+  const phases: string[] = [];
+  const pool = new Pool((state) => phases.push(state.phase), (name) => name, noLink);
+  await pool.prepare("photo");
+  const [lane] = pool.lanes;
+  const beside = await pool.beside("color");
+  expect(beside.card.name).toBe("color");
+  expect(beside.lane).toBe(lane);
+  expect(pool.ready().card.name).toBe("photo");
+  machine.wrong.add("webgpu");
+  await expect(pool.beside("gray")).rejects.toMatchObject({ name: "NoBackend" });
+  machine.offline.add("other");
+  await expect(pool.beside("other")).rejects.toMatchObject({ name: "NoModel" });
+  expect(pool.ready().card.name).toBe("photo");
+  expect(pool.lanes[0]).toBe(lane);
+  expect(phases.at(-1)).toBe("ready");
+});

@@ -114,7 +114,7 @@ test("the parts do not mix: who may import whom", () => {
     maths: /^maths$/,
     protocol: /^(protocol|maths)$/,
     engine: /^(engine|protocol|maths|@tensorflow.*)$/,
-    picture: /^(picture|protocol|maths|utif2)$/,
+    picture: /^(picture|protocol|maths|utif2|client-zip|libheif-js.*)$/,
     jobs: /^(jobs|protocol|maths)$/,
     view: /^(view|jobs|protocol|maths|words)$/,
     words: /^words$/,

@@ -6,6 +6,7 @@ import { type Backend, BACKENDS } from "../protocol/engine.ts";
 import { best, type Trial, tryBackends } from "./choose.ts";
 import { Lane, type Link, TOLERANCE } from "./lane.ts";
 import { fetchModel, type Model } from "./models.ts";
+import type { Ready } from "./whole.ts";
 
 /** What the page shows of the pool. */
 export type PoolState =
@@ -64,7 +65,28 @@ export class Pool {
    * lanes at hand stay as they are, if they can.
    */
   prepare(name: string): Promise<void> {
-    const turn = this.preparing.then(() => this.makeReady(name));
+    return this.inTurn(() => this.makeReady(name));
+  }
+
+  /**
+   * Loads another model on the first lane, beside the one at hand, which stays.
+   *
+   * @throws NoBackend if it comes out wrong there.
+   */
+  beside(name: string): Promise<Ready & { readonly lane: Lane }> {
+    return this.inTurn(async () => {
+      const [lane] = this.lanes;
+      if (!lane) throw problem("NoModel");
+      const model = await this.fetch(name);
+      await lane.load(model);
+      if ((await lane.check(model)).difference > TOLERANCE) throw problem("NoBackend", name);
+      this.tellReady();
+      return { lane, card: model.card, run: (image: FloatImage) => lane.run(model, image) };
+    });
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.preparing.then(work);
     this.preparing = turn.catch(() => {
       if (this.lanes.length > 0) this.tellReady();
       else this.tell({ phase: "failed", trials: this.trials });
@@ -86,11 +108,11 @@ export class Pool {
     return { multiple, halo, margin, maxPixels: this.maxPixels, lanes: this.lanes.length };
   }
 
-  /** Runs the model at hand on one image, on the first lane. */
-  async run(image: FloatImage): Promise<FloatImage> {
-    const [lane] = this.lanes;
-    if (!this.model || !lane) throw problem("NoModel");
-    return lane.run(this.model, image);
+  /** The model at hand, on the first lane. */
+  ready(): Ready {
+    const { model, lanes: [lane] } = this;
+    if (!model || !lane) throw problem("NoModel");
+    return { card: model.card, run: (image) => lane.run(model, image) };
   }
 
   /** Milliseconds a megapixel takes, by the check tile. */

@@ -75,6 +75,9 @@ export interface FileFacts {
   readonly animated: boolean;
 }
 
+/** Where the boxes in front of a HEIC's or AVIF's pixels have an end. */
+const HEIF_HEAD = 1 << 16;
+
 const startsWith = (body: Uint8Array, text: string) => latin(body, 0, text.length) === text;
 
 function jpegFacts(bytes: Uint8Array): FileFacts {
@@ -117,6 +120,21 @@ function webpFacts(bytes: Uint8Array): FileFacts {
   return facts;
 }
 
+/** HEIC and AVIF: the colour box, wherever it lies among the boxes in front of the pixels. */
+function heifFacts(bytes: Uint8Array): FileFacts {
+  let facts: FileFacts = { bits: 8, animated: false };
+  const view = viewOf(bytes);
+  for (let at = bytes.indexOf(0x63, 4); at >= 0 && at + 12 < Math.min(bytes.length, HEIF_HEAD); at = bytes.indexOf(0x63, at + 1)) {
+    if (latin(bytes, at, 4) !== "colr") continue;
+    const body = bytes.subarray(at + 8, at - 4 + view.getUint32(at - 4));
+    const type = latin(bytes, at + 4, 4);
+    if (type === "prof" || type === "rICC") facts = { ...facts, icc: { bytes: body, packed: false } };
+    // Primaries, transfer and matrix in two bytes each, then the range in a bit.
+    else if (type === "nclx") facts = { ...facts, cicp: new Uint8Array([body[1], body[3], body[5], body[6] >> 7]) };
+  }
+  return facts;
+}
+
 /** Reads a file's parts. A damaged part counts as missing: the pixels decide what is damaged. */
 export function readFacts(bytes: Uint8Array): FileFacts {
   const plain: FileFacts = { bits: 8, animated: false };
@@ -124,6 +142,7 @@ export function readFacts(bytes: Uint8Array): FileFacts {
     if (latin(bytes, 1, 3) === "PNG") return pngFacts(bytes);
     if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegFacts(bytes);
     if (latin(bytes, 0, 4) === "RIFF") return webpFacts(bytes);
+    if (latin(bytes, 4, 4) === "ftyp") return heifFacts(bytes);
     if (latin(bytes, 0, 3) === "GIF") return { ...plain, animated: gifMoves(bytes) };
   } catch {
     // a length beyond the end of the file

@@ -46,7 +46,13 @@ const REASONS: Partial<Record<FileKind, Kind>> = {
   unknown: "NotAPicture",
 };
 
-async function toBitmap(file: Blob, kind: FileKind): Promise<ImageBitmap> {
+async function toBitmap(file: Blob, kind: FileKind, colorSpace: PredefinedColorSpace): Promise<ImageBitmap> {
+  if (kind === "heic") {
+    const own = await createImageBitmap(file).catch(() => undefined);
+    if (own) return own;
+    const { decodeHeic } = await import("./heic.ts"); // fetched for the first HEIC only
+    return createImageBitmap(await decodeHeic(await file.arrayBuffer(), colorSpace));
+  }
   if (kind !== "tiff") return createImageBitmap(file);
   const { decodeTiff } = await import("./tiff.ts"); // fetched for the first TIFF only
   return createImageBitmap(decodeTiff(await file.arrayBuffer()));
@@ -62,10 +68,14 @@ export async function decode(file: Blob): Promise<Decoded> {
   const kind = kindOf(bytes);
   const size = headerSize(bytes);
   if (size && size.width * size.height > MAX_PIXELS) throw tooLarge(size.width, size.height);
+  const facts = readFacts(bytes);
+  const found = await gamutOf(facts);
+  const wide = (found === "p3" || found === "other") && hasP3();
   let bitmap: ImageBitmap;
   try {
-    bitmap = await toBitmap(file, kind);
+    bitmap = await toBitmap(file, kind, wide ? "display-p3" : "srgb");
   } catch (error) {
+    if (error instanceof Error && error.name === "TooLarge") throw error;
     // Browsers do not tell the two apart; small pictures do not fail for want of memory.
     const large = size && size.width * size.height > LARGE_PIXELS;
     throw problem(large ? "NoMemory" : (REASONS[kind] ?? "Damaged"), String(error));
@@ -75,9 +85,6 @@ export async function decode(file: Blob): Promise<Decoded> {
     bitmap.close();
     throw tooLarge(width, height);
   }
-  const facts = readFacts(bytes);
-  const found = await gamutOf(facts);
-  const wide = (found === "p3" || found === "other") && hasP3();
   const notes: Note[] = [];
   if (facts.animated) notes.push("animated");
   if (found === "other" || (found === "p3" && !wide)) notes.push(wide ? "toP3" : "toSrgb");

@@ -15,7 +15,6 @@ import {
 } from "../maths/pixels.ts";
 import { encodePng } from "../maths/png.ts";
 import type { Rect } from "../maths/tiles.ts";
-import { makeZip, type ZipEntry } from "../maths/zip.ts";
 import type { EngineCalls } from "../protocol/engine.ts";
 import type { NoiseSettings, PictureCalls, SaveOptions, SaveOrder } from "../protocol/picture.ts";
 import { Client, type Endpoint, Moved, serve } from "../protocol/rpc.ts";
@@ -25,6 +24,7 @@ import { formats, save, toImageData } from "./save.ts";
 import { Shelf } from "./shelf.ts";
 import { Stage } from "./stage.ts";
 import { cleanTile } from "./tile.ts";
+import { zipStream } from "./zip.ts";
 
 const shelf = new Shelf();
 const lanes = new Map<number, Client<EngineCalls>>();
@@ -118,12 +118,11 @@ const handlers: PictureCalls = {
   busiest: (id, model) => shelf.busiest(id, model),
   formats,
   save: saveOne,
-  zip: async (orders, options) => {
-    const entries: ZipEntry[] = [];
-    for (const order of orders) {
-      entries.push({ name: order.name, content: await saveOne(order, options) });
-    }
-    return makeZip(entries);
+  zip: async (orders, options, target) => {
+    const stream = zipStream(orders.map((order) => ({ name: order.name, content: () => saveOne(order, options) })));
+    if (!target) return new Response(stream, { headers: { "content-type": "application/zip" } }).blob();
+    await stream.pipeTo(await target.createWritable());
+    return undefined;
   },
   close: (id) => shelf.close(id),
   crop: async (file, side) => moved(await middle(file, side)),

@@ -99,7 +99,8 @@ export interface PictureCalls {
   /** What this browser writes. */
   formats(): Promise<SaveFormat[]>;
   save(order: SaveOrder, options: SaveOptions): Promise<Blob>;
-  zip(orders: SaveOrder[], options: SaveOptions): Promise<Blob>;
+  /** Writes pictures into one ZIP, one after the other: into `target`, else into what is returned. */
+  zip(orders: SaveOrder[], options: SaveOptions, target?: FileSystemFileHandle): Promise<Blob | undefined>;
   /** Forgets a picture and gives its memory back. */
   close(id: number): Promise<void>;
   /** Decodes a small picture and crops its middle to at most `side` pixels. */

@@ -1,9 +1,9 @@
 /** The camera: live at a size the machine can hold, and stills for the queue. */
 import { LIVE_SIDES, liveSide, nextSide } from "../maths/camera.ts";
-import { crop, padReflect, toFloat, toRgba } from "../maths/pixels.ts";
-import { roundUp } from "../maths/tiles.ts";
+import { toRgba } from "../maths/pixels.ts";
 import type { Pool } from "../jobs/pool.ts";
 import type { Incoming, Queue } from "../jobs/queue.ts";
+import { cleanWhole } from "../jobs/whole.ts";
 import { problem } from "../protocol/errors.ts";
 import { inWords, t } from "../words/index.ts";
 import { Divider } from "./divider.ts";
@@ -98,11 +98,8 @@ export class CameraView {
     }
     context.drawImage(video, 0, 0, width, height);
     const noisy = context.getImageData(0, 0, width, height);
-    const { multiple } = pool.rules();
-    const padded = padReflect(noisy, roundUp(width, multiple), roundUp(height, multiple));
-    const result = await pool.run(toFloat(padded));
+    const clean = await cleanWhole(noisy, pool.ready());
     draw(within<HTMLCanvasElement>(this.stage, ".before"), noisy);
-    const clean = crop(result, { x: 0, y: 0, width, height });
     draw(within<HTMLCanvasElement>(this.stage, ".after"), toRgba(clean));
   }
 

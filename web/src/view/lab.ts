@@ -1,20 +1,26 @@
 /** The Lab: noise in, noise out, PSNR live, and a look inside the model. */
 import { psnr } from "../maths/metrics.ts";
-import { crop, padReflect, type Rgba, toFloat, toLuma, toRgba } from "../maths/pixels.ts";
+import { padReflect, type Rgba, toFloat, toLuma, toRgba } from "../maths/pixels.ts";
 import { roundUp } from "../maths/tiles.ts";
 import type { Lane } from "../jobs/lane.ts";
 import { fetchFiles } from "../jobs/models.ts";
 import type { Pool } from "../jobs/pool.ts";
 import type { Queue } from "../jobs/queue.ts";
+import { cleanWhole, type Ready } from "../jobs/whole.ts";
 import type { NoiseSettings, PictureCalls } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
 import { inWords, t } from "../words/index.ts";
-import { byId, nextFrame, within } from "./dom.ts";
+import { Brush } from "./brush.ts";
+import { byId, make, nextFrame, within } from "./dom.ts";
 import { fetchSample, type Sample, sampleButtons } from "./files.ts";
 import { draw, filtersSection, mapsSection } from "./inside.ts";
+import { modelTitle } from "./status.ts";
+import { complain } from "./toast.ts";
 
 const SIDE = 320; // of the part of a sample that is used
 const BLOCK_SIDE = 8;
+/** What the ids of the two results begin with: of the model in use, and of the other. */
+const RESULTS = ["lab", "lab-other"] as const;
 
 /** The slider's percentage as photons that white counts: 1 % is 500, 100 % is 5. */
 export function photonsAt(percent: number): number {
@@ -28,6 +34,16 @@ export class LabView {
   private running = false;
   /** Which engine has which model's encoder. */
   private encoder: { lane: Lane; name: string } | undefined;
+  /** The model that is compared with the one in use. */
+  private other: (Ready & { readonly lane: Lane; readonly name: string }) | undefined;
+  /** The picture with noise everywhere, and what it was made of. */
+  private spoiled: { clean: Rgba; made: string; picture: Rgba } | undefined;
+  private readonly brush = new Brush(() => {
+    const { clean, spoiled } = this;
+    // The brush leaves its mark at once; the model follows.
+    if (clean && spoiled?.clean === clean) draw(byId("lab-noisy"), this.brush.apply(clean, spoiled.picture));
+    this.renew();
+  });
 
   constructor(
     private readonly samples: readonly Sample[],
@@ -35,6 +51,7 @@ export class LabView {
     private readonly pool: Pool,
     private readonly queue: Queue,
     private readonly modelFolder: (name: string) => string,
+    private readonly names: () => readonly string[],
   ) {
     const choices = sampleButtons(samples, (sample) => void this.choose(sample));
     byId("lab-samples").append(...choices);
@@ -45,10 +62,13 @@ export class LabView {
       this.seed += 10;
       this.renew();
     });
+    byId("lab-other").addEventListener("change", () => this.renew());
   }
 
-  /** To be called when the view is shown, or the model or the language has changed. */
+  /** To be called when the view is shown, or the models or the language have changed. */
   show(): void {
+    this.offerOthers();
+    this.brush.show();
     if (this.clean) this.renew();
     else void this.choose(this.samples[0]);
   }
@@ -59,7 +79,17 @@ export class LabView {
     }
     this.clean = await this.pictures.call("crop", [await fetchSample(sample), SIDE]);
     draw(byId("lab-clean"), this.clean);
+    this.brush.reset(this.clean);
     this.renew();
+  }
+
+  /** The models that the one in use can be compared with. */
+  private offerOthers(): void {
+    const select = byId<HTMLSelectElement>("lab-other");
+    const { value } = select;
+    const others = this.names().filter((name) => name !== this.queue.model);
+    const options = others.map((name) => make("option", { value: name, selected: name === value }, modelTitle(name)));
+    select.replaceChildren(make("option", { value: "" }, t("lab.nothing")), ...options);
   }
 
   private settings(): NoiseSettings {
@@ -109,23 +139,52 @@ export class LabView {
   private async once(current: () => boolean): Promise<void> {
     const { clean } = this;
     if (!clean) return;
-    const noisy = await this.pictures.call("spoil", [clean, this.settings()]);
+    const noisy = this.brush.apply(clean, await this.spoil(clean));
     draw(byId("lab-noisy"), noisy);
     byId("lab-psnr-noisy").textContent = decibels(psnr(clean, noisy));
-    byId("lab-result").classList.add("stale");
+    for (const id of RESULTS) byId(`${id}-result`).classList.add("stale");
     const name = this.queue.model;
     await this.pool.prepare(name);
-    const multiple = this.pool.rules().multiple;
-    const padded = padReflect(noisy, roundUp(noisy.width, multiple), roundUp(noisy.height, multiple));
-    const whole = await this.pool.run(toFloat(padded));
-    const result = toRgba(crop(whole, { x: 0, y: 0, width: noisy.width, height: noisy.height }));
-    draw(byId("lab-result"), result);
-    byId("lab-result").classList.remove("stale");
-    byId("lab-psnr").textContent = decibels(psnr(clean, result));
-    if (current()) await this.lookInside(name, padded);
+    await this.showResult("lab", noisy, clean, this.pool.ready());
+    if (current()) await this.compare(noisy, clean);
+    if (current()) await this.lookInside(name, noisy);
   }
 
-  private async lookInside(name: string, noisy: Rgba): Promise<void> {
+  /** The picture with noise everywhere; the brush asks for the same again and again. */
+  private async spoil(clean: Rgba): Promise<Rgba> {
+    const settings = this.settings();
+    const made = JSON.stringify(settings);
+    if (this.spoiled?.clean !== clean || this.spoiled.made !== made) {
+      this.spoiled = { clean, made, picture: await this.pictures.call("spoil", [clean, settings]) };
+    }
+    return this.spoiled.picture;
+  }
+
+  private async showResult(id: (typeof RESULTS)[number], noisy: Rgba, clean: Rgba, ready: Ready): Promise<void> {
+    const result = toRgba(await cleanWhole(noisy, ready));
+    draw(byId(`${id}-result`), result);
+    byId(`${id}-result`).classList.remove("stale");
+    byId(`${id}-psnr`).textContent = decibels(psnr(clean, result));
+    byId(`${id}-model`).textContent = t("lab.by", { model: modelTitle(ready.card.name) });
+  }
+
+  /** Lets the other model clean the same picture. */
+  private async compare(noisy: Rgba, clean: Rgba): Promise<void> {
+    const select = byId<HTMLSelectElement>("lab-other");
+    const { value: name } = select;
+    try {
+      if (name && (this.other?.lane !== this.pool.lanes[0] || this.other?.name !== name)) {
+        this.other = { ...(await this.pool.beside(name)), name };
+      }
+      if (name && this.other) await this.showResult("lab-other", noisy, clean, this.other);
+    } catch (error) {
+      complain(error);
+      select.value = "";
+    }
+    byId("lab-compared").hidden = select.value === "";
+  }
+
+  private async lookInside(name: string, picture: Rgba): Promise<void> {
     const [lane] = this.pool.lanes;
     if (this.encoder?.lane !== lane || this.encoder.name !== name) {
       const files = await fetchFiles(this.modelFolder(`${name}-encoder`));
@@ -134,6 +193,8 @@ export class LabView {
       const filters = await lane.engine.call("filters", ["encoder"]);
       byId("lab-inside").replaceChildren(filtersSection(filters));
     }
+    const { multiple } = this.pool.rules();
+    const noisy = padReflect(picture, roundUp(picture.width, multiple), roundUp(picture.height, multiple));
     const image = toFloat(noisy);
     const input = this.pool.model?.card.channels === 1 ? toLuma(image) : image;
     const maps = await lane.engine.call("run", ["encoder", input]);

@@ -13,6 +13,7 @@ const SUFFIX: Record<SaveFormat, string> = { png: ".png", jpeg: ".jpg", webp: ".
 const NAMES: Record<SaveFormat, string> = { png: "PNG", jpeg: "JPEG", webp: "WebP", avif: "AVIF" };
 const WITH_EXIF: readonly SaveFormat[] = ["png", "jpeg", "webp"];
 const SETTLED_MS = 400;
+const ZIP_NAME = "kdae-clean.zip";
 
 /** "holiday.jpeg" becomes "holiday-clean.png". */
 export function cleanName(name: string, format: SaveFormat): string {
@@ -27,6 +28,20 @@ export function download(content: Blob, name: string): void {
 
 export function spokenSize(bytes: number): string {
   return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+interface FilePicker {
+  showSaveFilePicker?(options: { suggestedName: string }): Promise<FileSystemFileHandle>;
+}
+
+/** Asks where to write a file; undefined where browsers do not let pages do so. */
+async function askForFile(suggestedName: string): Promise<FileSystemFileHandle | "cancelled" | undefined> {
+  try {
+    return await (window as FilePicker).showSaveFilePicker?.({ suggestedName });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") return "cancelled";
+    return undefined; // not allowed here, as inside a frame of another site
+  }
 }
 
 export class SaveView {
@@ -145,12 +160,20 @@ export class SaveView {
     });
   }
 
-  /** All pictures in one ZIP, in the folders they came in; what is not clean yet is cleaned first. */
+  /**
+   * All pictures in one ZIP, in the folders they came in; what is not clean yet is cleaned first.
+   * Where the browser lets the page write a file, no more than a picture of it is in memory.
+   */
   private async saveAll(): Promise<void> {
+    const target = await askForFile(ZIP_NAME); // now: browsers allow it after a click only
+    if (target === "cancelled") return;
     await this.queue.finish();
     const done = this.queue.items.filter(({ state }) => state === "done");
     const orders = done.map((item) => ({ ...this.order(item), name: item.folder + this.order(item).name }));
-    if (orders.length > 0) download(await this.pictures.call("zip", [orders, this.options()]), "kdae-clean.zip");
+    if (orders.length === 0) return;
+    const content = await this.pictures.call("zip", [orders, this.options(), target]);
+    if (content) download(content, ZIP_NAME);
+    else say(t("save.saved", { name: target?.name ?? ZIP_NAME }));
   }
 
   /** Copies as PNG, which is what clipboards take. */

@@ -1,9 +1,9 @@
 /**
  * Milliseconds per megapixel and kB of tfjs wasm and LiteRT.js wasm on the same model:
  *
- *   npm run bench [-- MODEL.tflite [SIDE [REPEATS]]]
+ *   npm run bench:engines [-- MODEL.tflite [SIDE [REPEATS]]]
  *
- * MODEL.tflite takes a fixed [1, SIDE, SIDE, C] (SIDE 256 unless told); the TF.js model is
+ * MODEL.tflite takes a fixed [1, SIDE, SIDE, C] (SIDE 512 unless told); the TF.js model is
  * the one in public/models whose name the file's name begins with. Without a file, `gray`
  * is exported first.
  */
