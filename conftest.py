@@ -29,6 +29,7 @@ LONGEST = (
     "tests/lecture/test_lecture.py",
     "tests/export/test_run.py",
     "tests/train/test_run.py",
+    "tests/train/test_distributed.py",
     "tests/tune/test_run.py",
     "tests/export/test_tfjs.py",
     "tests/denoise/test_command.py",

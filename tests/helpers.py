@@ -2,16 +2,19 @@
 
 import functools
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import pytest
 from PIL import Image
 
 from kdae.cards import CARD, MODEL, write_card
 from kdae.data import Pictures
 from kdae.engine import Denoiser
 from kdae.engine.keras_model import KerasModel
+from kdae.export.photographs import calibration_pictures
 from kdae.model import ModelConfig, build_denoiser, describe, save_model
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
@@ -68,6 +71,18 @@ def tiny_tflite(path: Path, channels: int = 1) -> Path:
     (converted,) = convert(model, model, None, ["float32"])
     path.write_bytes(add_card(converted, tiny_card(channels)))
     return path
+
+
+def calibrate_quickly(patch: pytest.MonkeyPatch, exporter: ModuleType) -> None:
+    """Lets an exporter choose 8-bit ranges on 4 photographs; 48 take it seconds."""
+    few = functools.partial(calibration_pictures, count=4)
+    patch.setattr(exporter, "calibration_pictures", few)
+
+
+def skip_plots(patch: pytest.MonkeyPatch) -> None:
+    """Lets training draw no plots, which take a third of a run of a dozen steps."""
+    for name in ("plot_curves", "plot_samples"):
+        patch.setattr(f"kdae.train.folder.{name}", lambda *_: None)
 
 
 def touch(*paths: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ class Photograph(NamedTuple):
     clean: np.ndarray
 
 
+@functools.cache
 def examples(channels: int) -> list[Photograph]:
     """Returns test photographs of 256x256 pixels with Gaussian noise of sigma 25."""
     pictures = load_pictures(KDAE_PHOTOS, "test", channels)

@@ -42,6 +42,8 @@ NET: Overrides = {
     },
     "validation": {"patch": 128, "limit": 10},
 }  # fmt: skip
+# A quick lecture begins with this network: it is traced in less than half the time.
+QUICK_NET: Overrides = {"model": {"widths": [4, 8]}, "train": {"optimizer": "adam"}}
 QUICK: Overrides = {
     "train": {"steps": 12, "batch": 2, "patch": 32, "warmup": 2, "validate_every": 6,
               "checkpoint_every": 12},
@@ -96,9 +98,13 @@ class Lab:
         return quick if self.quick else full
 
     def settings(self, *changes: Overrides, seed: int = 0) -> dict[str, dict[str, Any]]:
-        """Returns `NET` with changes. In a quick lecture `QUICK` overrides all of them."""
+        """Returns `NET` with changes.
+
+        In a quick lecture the changes are made to `QUICK_NET`, and `QUICK` overrides them all.
+        """
         merged: dict[str, dict[str, Any]] = {"data": {"limit": self.pick(None, 12)}}
-        for layer in (NET, *changes, {"train": {"seed": seed}}, self.pick({}, QUICK)):
+        first, last = self.pick(({}, {}), (QUICK_NET, QUICK))
+        for layer in (NET, first, *changes, {"train": {"seed": seed}}, last):
             for section, values in layer.items():
                 merged.setdefault(section, {}).update(values)
         return merged

@@ -133,8 +133,8 @@ class ValidationConfig(Section):
 
     noise: NoiseSpec | None = Field(default={"gaussian": {"sigma": 25}})
     """The noise, drawn once per picture; null for the training noise."""
-    patch: int = 256
-    """Side in pixels of what is cut out of the middle."""
+    patch: PositiveInt = 256
+    """Side in pixels of what is cut out of the middle, at least the model's stride."""
     limit: PositiveInt = 24
     """The largest number of pictures."""
 
@@ -224,6 +224,11 @@ class Config(Section):
                     f"{where}.patch: expected a multiple of the model's stride {stride}, "
                     f"got {patch}"
                 )
+        if self.validation.patch < stride:
+            raise UserError(
+                f"validation.patch: expected at least the model's stride {stride}, "
+                f"got {self.validation.patch}"
+            )
         return self
 
 

@@ -1,6 +1,5 @@
 """ONNX files: every kind of network as Keras runs it, layouts, 8 bits, OpenCV, the card."""
 
-import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from kdae.export.photographs import calibration_pictures, examples
 from kdae.model import ModelConfig, build_denoiser, describe, load_model, save_model
 from kdae.model.quantization import choose_ranges
 from kdae.model.rounding import with_rounded_filters
-from tests.helpers import TINY, noise_image, tiny_card, tiny_model
+from tests.helpers import TINY, calibrate_quickly, noise_image, tiny_card, tiny_model
 
 VARIANTS = ("float32", "float16", "int8", "float32-nhwc", "float16-nhwc", "float32-256")
 CONFIGS = [
@@ -71,8 +70,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(model, run / MODEL)
     write_card(describe(model, "small"), run / CARD)
     with pytest.MonkeyPatch.context() as patch:
-        few = functools.partial(calibration_pictures, count=4)
-        patch.setattr(exporter, "calibration_pictures", few)
+        calibrate_quickly(patch, exporter)
         arguments = ["--model", str(run), "--format", "onnx", "--out", str(folder / "exports")]
         assert main(arguments) == 0
     return folder / "exports" / "small"

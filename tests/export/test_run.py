@@ -21,13 +21,22 @@ from kdae.export.__main__ import main, model_name
 from kdae.export.formats import Artifact, Bounds, ExportRequest, NotRun, Run, find_exporter
 from kdae.export.photographs import examples
 from kdae.export.run import export_model, in_float32
+from kdae.export.tflite import exporter as tflite
 from kdae.model import build_denoiser, load_model
 from kdae.train import train
 from kdae.train.config import config_from_dict
-from tests.helpers import TINY, noise_image, tiny_card, tiny_model, tiny_run
+from tests.helpers import (
+    TINY,
+    calibrate_quickly,
+    noise_image,
+    tiny_card,
+    tiny_model,
+    tiny_run,
+)
 
 # `test_tfjs` and `test_onnx` have the others.
 FORMATS = ["savedmodel", "tflite"]
+TILE = 256  # the side of the largest picture of the measurement
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +63,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command makes of the run, in two formats at once."""
     out = tmp_path_factory.mktemp("exports")
-    assert main(["--model", str(run), "--format", *FORMATS, "--out", str(out)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        # Every picture fills a whole tile of a file of fixed size, however small it is.
+        patch.setattr(tflite, "TILE", TILE)
+        calibrate_quickly(patch, tflite)
+        assert main(["--model", str(run), "--format", *FORMATS, "--out", str(out)]) == 0
     assert [path.name for path in out.iterdir()] == ["small"]
     return out / "small"
 
@@ -63,7 +76,7 @@ def test_the_report_holds_every_artifact_against_keras(exported: Path) -> None:
     report = json.loads((exported / parity.REPORT).read_text())
     rows = {(row["file"], row["variant"]): row for row in report["artifacts"]}
     names = [f"tflite/small-{v}" for v in ("float32", "float16", "weights8", "int8", "uint8")]
-    files = [f"{name}{size}.tflite" for name in names for size in ("", "-512")]
+    files = [f"{name}{size}.tflite" for name in names for size in ("", f"-{TILE}")]
     files += ["savedmodel/1"] * 2
     assert sorted(file for file, _ in rows) == sorted(files)
     for (file, variant), row in rows.items():

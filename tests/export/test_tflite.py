@@ -16,8 +16,9 @@ from kdae.export.formats import Artifact, Bounds, ExportRequest
 from kdae.export.tflite import exporter
 from kdae.export.tflite.flatbuffer import operators
 from kdae.model import ModelConfig, describe
-from tests.helpers import noise_image, tiny_card, tiny_denoiser, tiny_model
+from tests.helpers import calibrate_quickly, noise_image, tiny_card, tiny_denoiser, tiny_model
 
+README = Path(__file__).parents[2] / "export" / "mobile" / "README.md"
 TILE = 64
 
 
@@ -27,6 +28,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     folder = tmp_path_factory.mktemp("tflite")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporter, "TILE", TILE)
+        calibrate_quickly(patch, exporter)
         request = ExportRequest("tiny", tiny_model(3), tiny_card(3), folder, 1)
         artifacts = exporter.export(request)
     assert {artifact.path for artifact in artifacts} == set(folder.iterdir())
@@ -168,6 +170,7 @@ def test_other_architectures(
     bounds = {"float32": 1e-5, "int8": 0.2}
     monkeypatch.setattr(exporter, "BOUNDS", dict.fromkeys(bounds, Bounds()))
     monkeypatch.setattr(exporter, "TILE", TILE)
+    calibrate_quickly(monkeypatch, exporter)
     artifacts = exporter.export(ExportRequest("other", model, card, tmp_path, 1))
     assert len(artifacts) == 4
     image = noise_image(TILE, TILE, 1, dtype=np.float32)
@@ -186,10 +189,14 @@ def test_bytes_in_and_out_are_the_pictures(files: dict[str, Artifact]) -> None:
     np.testing.assert_allclose(denoised / 255, run.outputs[0], atol=1e-6)
 
 
+def test_the_readme_names_the_tiles() -> None:
+    for variant in ("float16", "int8", "uint8"):
+        assert f"`photo-{variant}-{exporter.TILE}.tflite`" in README.read_text()
+
+
 def tiling() -> Callable[..., np.ndarray]:
-    """The function `denoise` of export/mobile/README.md, as an app would write it."""
-    text = (Path(__file__).parents[2] / "export" / "mobile" / "README.md").read_text()
-    code = text.split("```python\n")[1].split("```")[0]
+    """The function `denoise` of the README, as an app would write it."""
+    code = README.read_text().split("```python\n")[1].split("```")[0]
     assert len(code.splitlines()) <= 20
     names: dict[str, Any] = {"np": np}
     exec(code, names)

@@ -1,16 +1,22 @@
 """The lecture: its measuring functions are correct, and every claim runs."""
 
 import base64
+import functools
 import io
 import json
 import re
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from kdae.data import KDAE_PHOTOS, Pictures, load_pictures
 from kdae.errors import UserError
 from kdae.lecture import CLAIMS
 from kdae.lecture.__main__ import main
@@ -22,15 +28,41 @@ from kdae.lecture.exhibits import curves, mean_range, pictures, table
 from kdae.lecture.filters import SIZE, Bank, bank, level
 from kdae.lecture.lab import Lab
 from kdae.lecture.report import Entry, Outcome, as_html, as_json
-from tests.helpers import noise_image
+from kdae.train import run as training
+from tests.helpers import noise_image, skip_plots
+
+
+def reads_photographs_once() -> Callable[..., Pictures]:
+    """Returns `load_pictures` with a memory for the photographs of the package."""
+    kept = functools.cache(load_pictures)
+
+    def load(source: Any, *args: Any, **options: Any) -> Pictures:
+        # Folders may change.
+        read = kept if source == KDAE_PHOTOS else load_pictures
+        return read(source, *args, **options)
+
+    return load
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every claim, cut to seconds."""
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Every claim, cut to seconds.
+
+    The two dozen trainings are cut further: they read the photographs once, draw no plots, and
+    run without graphs, since tracing a step takes longer than a dozen eager ones.
+    """
     out = tmp_path_factory.mktemp("lecture")
-    assert main(["--quick", "--out", str(out)]) == 0
-    return out
+    tf.config.run_functions_eagerly(True)
+    try:
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            # TensorFlow warns that input pipelines remain graphs.
+            warnings.filterwarnings("ignore", "Even though the `tf.config", UserWarning)
+            patch.setattr(training, "load_pictures", reads_photographs_once())
+            skip_plots(patch)
+            assert main(["--quick", "--out", str(out)]) == 0
+        yield out
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def test_every_claim_is_measured(quick: Path) -> None:

@@ -80,6 +80,8 @@ def test_a_file_and_settings_are_a_diff_over_the_defaults(tmp_path: Path) -> Non
         ("loss={l1: 0, l2: 0}", ["loss", "above 0"]),
         ("model.widths=[4, 0, 4]", ["model.widths[1]", "a whole number above 0", "got 0"]),
         ("train.grow=[{at: 0.5}, {at: 0.2}]", ["train.grow", "in the order of their `at`"]),
+        ("validation.patch=-1", ["validation.patch", "whole number above 0", "got -1"]),
+        ("validation.patch=7", ["validation.patch", "at least the model's stride 8", "got 7"]),
         ("train.grow=[{at: 0.5, patch: 60}]", ["train.grow[0].patch", "stride 8", "got 60"]),
         ("train.learning_rate=.nan", ["train.learning_rate", "a number above 0", "got nan"]),
         ("train.clip_norm=0", ["train.clip_norm", "a number above 0 or null", "got 0"]),

@@ -103,7 +103,6 @@ def pair(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return outs[0]
 
 
-@pytest.mark.alone
 def test_two_workers_train_what_one_does(photos: Path, pair: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     assert main(arguments(photos, alone, **SGD)) == 0
@@ -121,7 +120,6 @@ def test_two_workers_train_what_one_does(photos: Path, pair: Path, tmp_path: Pat
         assert loss[0] == loss[1] or float(loss[0]) == pytest.approx(float(loss[1]), rel=1e-4)
 
 
-@pytest.mark.alone
 def test_a_killed_worker_ends_the_others_and_all_resume(
     photos: Path, pair: Path, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from kdae.train.__main__ import main
 from kdae.train.config import config_from_dict, save_config
 from kdae.train.folder import CONFIG, HISTORY
 from tests import warm
-from tests.helpers import blurred_photos
+from tests.helpers import blurred_photos, skip_plots
 
 STEPS = 24
 # Adam would blow rounding up where a gradient is nearly 0, as would 8 bits.
@@ -100,6 +100,12 @@ def test_the_run_folder(whole: Path, photos: Path) -> None:
     for name in ("curves.png", "samples.png"):
         with Image.open(whole / name) as picture:
             assert min(picture.size) > 200
+
+
+@pytest.fixture(autouse=True)
+def unplotted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skips the plots of all runs but `whole`, which is made before."""
+    skip_plots(monkeypatch)
 
 
 def arguments(photos: Path, out: Path, **train: object) -> list[str]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,17 @@ from kdae.tune.__main__ import main
 from kdae.tune.run import tune
 from kdae.tune.trials import Choice, Search, parse_search
 from tests import warm
-from tests.helpers import blurred_photos
+from tests.helpers import blurred_photos, skip_plots
 from tests.train.test_run import equal, settings
 
 RATES = "train.learning_rate=1e-9,0.03"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unplotted() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        skip_plots(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -27,15 +27,18 @@ test.each(["wasm", "webgl", "webgpu"])(
   "%s: the page's output for a noisy tile equals that of kdae.denoise within 2/255",
   { timeout: 400_000 },
   async (backend) => {
+    const page = await rig.visit();
+    await engineReady(page);
+    await page.click("#about-open");
+    await page.selectOption("#backend", backend);
+    await page.waitForSelector(`#about-open[data-backend=${backend}]`, { timeout: 180_000 });
+    await page.keyboard.press("Escape");
+    await openFile(page, "noisy.png", noisy);
+    await done(page, 180_000);
     for (const model of shipped()) {
-      const page = await rig.visit();
       await useModel(page, model);
-      await page.click("#about-open");
-      await page.selectOption("#backend", backend);
-      await page.waitForSelector(`#about-open[data-backend=${backend}]`, { timeout: 180_000 });
-      await page.keyboard.press("Escape");
-      await openFile(page, "noisy.png", noisy);
-      await done(page, 180_000);
+      await page.waitForSelector(`#stage[data-state="done"][data-model=${model}]`, { timeout: 180_000 });
+      expect(await page.getAttribute("#about-open", "data-backend")).toBe(backend);
       expect(await row(page, backend).getAttribute("data-outcome")).toBe("right"); // used to the end
       const ours = await decode(page, (await saved(page)).bytes);
       const keras = await decode(page, readFileSync(join(GOLDEN, `${model}.png`)));

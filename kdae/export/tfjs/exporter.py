@@ -71,28 +71,16 @@ for arguments in json.load(sys.stdin):
 
 def export(request: ExportRequest) -> list[Artifact]:
     """Writes the graph models of all variants and the encoder."""
-    channels, multiple = int(request.card["channels"]), int(request.card["size_multiple"])
+    (artifacts,) = export_all([request])
+    return artifacts
+
+
+def export_all(requests: Sequence[ExportRequest]) -> list[list[Artifact]]:
+    """Does as `export` for several models; the converter, slow to import, starts once."""
     with tempfile.TemporaryDirectory(prefix="kdae-") as name:
-        exact, rounded, half = (Path(name) / part for part in ("exact", _ROUNDED, "encoder"))
-        _save_denoiser(request.model, exact)
-        _save_denoiser(with_rounded_filters(request.model, per_channel=False), rounded)
-        features = encoder(request.model)
-        _save(
-            features,
-            half,
-            lambda image: {
-                f"scale{k}": x for k, x in enumerate(features(image, training=False))
-            },
-        )
-        tasks = [
-            [
-                *(*_FLAGS, *flags),
-                str(rounded if variant == _ROUNDED else exact),
-                str(request.folder / variant),
-            ]
-            for variant, (flags, _) in _VARIANTS.items()
-        ]
-        tasks.append([*_FLAGS, _HALF, str(half), str(request.folder / "encoder")])
+        tasks = []
+        for number, request in enumerate(requests):
+            tasks += _save_all(request, Path(name) / str(number))
         done = subprocess.run(
             [sys.executable, "-c", _CONVERT],
             input=json.dumps(tasks),
@@ -101,6 +89,37 @@ def export(request: ExportRequest) -> list[Artifact]:
         )
     if done.returncode:
         raise RuntimeError(f"the TF.js converter failed: {done.stderr[-2000:]}")
+    return [_complete(request) for request in requests]
+
+
+_FLAGS = ["--input_format=tf_saved_model", "--signature_name=serving_default"]
+
+
+def _save_all(request: ExportRequest, folder: Path) -> list[list[str]]:
+    """Saves the graphs of a model; returns the arguments of the conversions that are due."""
+    exact, rounded, half = (folder / part for part in ("exact", _ROUNDED, "encoder"))
+    _save_denoiser(request.model, exact)
+    _save_denoiser(with_rounded_filters(request.model, per_channel=False), rounded)
+    features = encoder(request.model)
+    _save(
+        features,
+        half,
+        lambda image: {f"scale{k}": x for k, x in enumerate(features(image, training=False))},
+    )
+    tasks = [
+        [
+            *(*_FLAGS, *flags),
+            str(rounded if variant == _ROUNDED else exact),
+            str(request.folder / variant),
+        ]
+        for variant, (flags, _) in _VARIANTS.items()
+    ]
+    return [*tasks, [*_FLAGS, _HALF, str(half), str(request.folder / "encoder")]]
+
+
+def _complete(request: ExportRequest) -> list[Artifact]:
+    """Adds the card and the check tile to the folders that the converter has made."""
+    channels, multiple = int(request.card["channels"]), int(request.card["size_multiple"])
     check = check_tile(request.model, channels)
     for folder in request.folder.iterdir():
         write_card(dict(request.card), folder / CARD)
@@ -110,9 +129,6 @@ def export(request: ExportRequest) -> list[Artifact]:
         Artifact(variant, request.folder / variant, bounds, multiple, clipped=False)
         for variant, (_, bounds) in _VARIANTS.items()
     ]
-
-
-_FLAGS = ["--input_format=tf_saved_model", "--signature_name=serving_default"]
 
 
 def check_tile(model: keras.Model, channels: int) -> bytes:

@@ -73,7 +73,8 @@ def export(request: ExportRequest) -> list[Artifact]:
     for side in (None, TILE):
         for model, network, names in graphs:
             variants = [variant for variant in BOUNDS if variant in names]
-            files = convert(model, network, side, variants)
+            # Without any, not even the graph is saved.
+            files = convert(model, network, side, variants) if variants else []
             for variant, file in zip(variants, files, strict=True):
                 name = f"{request.name}-{variant}" + (f"-{side}" if side else "")
                 path = request.folder / f"{name}.tflite"
