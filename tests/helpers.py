@@ -74,8 +74,8 @@ def tiny_tflite(path: Path, channels: int = 1) -> Path:
 
 
 def calibrate_quickly(patch: pytest.MonkeyPatch, exporter: ModuleType) -> None:
-    """Lets an exporter choose 8-bit ranges on 4 photographs; 48 take it seconds."""
-    few = functools.partial(calibration_pictures, count=4)
+    """Lets an exporter choose 8-bit ranges on 16 photographs; 48 take it seconds."""
+    few = functools.partial(calibration_pictures, count=16)
     patch.setattr(exporter, "calibration_pictures", few)
 
 

@@ -5,7 +5,6 @@ import functools
 import io
 import json
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,9 @@ from kdae.lecture.report import Entry, Outcome, as_html, as_json
 from kdae.train import run as training
 from tests.helpers import noise_image, skip_plots
 
+# TensorFlow warns that input pipelines remain graphs.
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
+
 
 def reads_photographs_once() -> Callable[..., Pictures]:
     """Returns `load_pictures` with a memory for the photographs of the package."""
@@ -54,9 +56,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp("lecture")
     tf.config.run_functions_eagerly(True)
     try:
-        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-            # TensorFlow warns that input pipelines remain graphs.
-            warnings.filterwarnings("ignore", "Even though the `tf.config", UserWarning)
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training, "load_pictures", reads_photographs_once())
             skip_plots(patch)
             assert main(["--quick", "--out", str(out)]) == 0
