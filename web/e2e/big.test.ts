@@ -77,7 +77,7 @@ async function worked(): Promise<number> {
   return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
 }
 
-test("a picture dropped on a page that was never visited is clean within ten seconds of two cores", async () => {
+test("a picture dropped on a page that was never visited is clean within 13 seconds of two cores", async () => {
   const picture = await makePicture(1600, 1200);
   const page = await rig.visit();
   const [before, begin] = [await worked(), Date.now()];
@@ -85,7 +85,7 @@ test("a picture dropped on a page that was never visited is clean within ten sec
   await done(page, 100_000);
   const [cpu, wall] = [(await worked()) - before, (Date.now() - begin) / 1000];
   console.log(`first picture, 1.9 megapixels: ${wall.toFixed(1)} s, ${cpu.toFixed(1)} s of work`);
-  expect(cpu).toBeLessThan(10 * CORES);
+  expect(cpu).toBeLessThan(13 * CORES);
 });
 
 // What happens twice is the page's doing, not that of a busy machine.
