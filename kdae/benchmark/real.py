@@ -179,11 +179,13 @@ def _decibels(value: float) -> str:
 
 def _plot(rows: Sequence[Row], path: Path) -> None:
     """Draws what each method gains over the noisy picture, one panel per kind of noise."""
-    titles = list(dict.fromkeys(row["data"] for row in rows))
+    titles, order = (
+        list(dict.fromkeys(row[key] for row in rows)) for key in ("data", "method")
+    )
     figure, panels = plt.subplots(1, len(titles), figsize=(3 * len(titles), 3.6))
     for axes, title in zip(np.atleast_1d(panels), titles, strict=True):
         first = {row["method"]: row for row in reversed(rows) if row["data"] == title}
-        methods = list(reversed(first))
+        methods = [method for method in order if method in first]
         clean = first[methods[0]]["psnr_noisy"] > 99
         values = [first[m]["psnr"] - (0 if clean else first[m]["psnr_noisy"]) for m in methods]
         colours = ["tab:blue" if method in CLASSICAL else "tab:red" for method in methods]
