@@ -8,5 +8,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    // Other tests run beside these. What happens twice is the page's doing, not that of a busy machine.
+    retry: 1,
   },
 });
