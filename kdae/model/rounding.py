@@ -11,9 +11,7 @@ import keras
 import numpy as np
 
 from kdae.model.layers import ZeroSum
-
-_LEVELS = 255
-_LARGEST = 127
+from kdae.model.quantization import LEVELS
 
 
 def with_rounded_filters(model: keras.Model, *, per_channel: bool) -> keras.Model:
@@ -43,13 +41,13 @@ def with_rounded_filters(model: keras.Model, *, per_channel: bool) -> keras.Mode
 def channel_steps(kernel: np.ndarray) -> np.ndarray:
     """Returns the distance of the levels of each output channel, float32 [1, 1, 1, out]."""
     largest = np.abs(kernel).max(axis=(0, 1, 2), keepdims=True)
-    return np.asarray(np.where(largest > 0, largest, 1) / np.float32(_LARGEST))
+    return np.asarray(np.where(largest > 0, largest, 1) / np.float32(LEVELS // 2))
 
 
 def layer_step(kernel: np.ndarray) -> np.float32:
     """Returns the distance of 256 levels that span the weights of a layer and 0."""
     span = max(float(kernel.max()), 0.0) - min(float(kernel.min()), 0.0)
-    return np.float32((span or 1.0) / _LEVELS)
+    return np.float32((span or 1.0) / LEVELS)
 
 
 def levels_with_sums(kernel: np.ndarray) -> np.ndarray:

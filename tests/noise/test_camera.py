@@ -7,14 +7,7 @@ import tensorflow as tf
 from kdae.noise import camera as module
 from kdae.noise.camera import camera, from_linear, to_linear
 from kdae.noise.colour import LUMA
-from tests.noise.measures import (
-    YCC,
-    autocorrelation,
-    channel_correlations,
-    many,
-    slopes,
-    without_slow,
-)
+from tests.noise import measures
 
 SEED = tf.constant([3, 5])
 QUIET: dict[str, Any] = {"shot": 0, "read": 0, "jpeg": None}
@@ -205,13 +198,13 @@ def test_the_chain_of_a_camera_has_the_statistics_of_measured_ones() -> None:
     """
     developed = {"differences": 1, "smooth": 0.8, "smooth_colour": 1.5, "jpeg": None}
     chain = [{"camera": developed}, {"jpeg": {"quality": 95}}]
-    noises = without_slow(many(slopes(128), chain, 60))
-    planes, lags = noises @ YCC, (1, 2, 3, 4, 6)
-    brightness = autocorrelation(planes[..., 0], lags)
+    noises = measures.without_slow(measures.many(measures.slopes(128), chain, 60))
+    planes, lags = noises @ measures.YCC, (1, 2, 3, 4, 6)
+    brightness = measures.autocorrelation(planes[..., 0], lags)
     np.testing.assert_allclose(brightness, [0.58, 0.12, 0.0, 0.01, 0.0], atol=0.1)
-    colour = autocorrelation(planes[..., 1], lags)
+    colour = measures.autocorrelation(planes[..., 1], lags)
     np.testing.assert_allclose(colour, [0.87, 0.69, 0.49, 0.32, 0.1], atol=0.15)
-    pairs = channel_correlations(noises).mean(0)
+    pairs = measures.channel_correlations(noises).mean(0)
     assert ((pairs > 0.26) & (pairs < 0.8)).all()  # lowest and highest of eight cameras
     # The levels of brightness in the 15 shots were 3.1 to 4.5; a range of ISO spans them.
     levels = planes[..., 0].std((1, 2))
