@@ -12,7 +12,7 @@ import numpy as np
 
 from kdae.errors import UserError
 
-RAM_LIMIT = 512 << 20  # bytes
+RAM_LIMIT = 256 << 20  # bytes
 _ALIGNMENT = 16  # bytes: enough for any dtype
 
 Read = Callable[[], np.ndarray]
