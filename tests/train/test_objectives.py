@@ -74,7 +74,8 @@ def test_no_gradient_flows_through_the_whole_picture_of_the_regularizer() -> Non
     with tf.GradientTape() as tape:
         batch = (noisy, cells)
         term = data_term(lambda x: scale * x, batch, Supervision("neighbors"), SQUARES, 1.0)
-    # d/ds of mean((s g1 - g2)^2) + mean((s g1 - g2 - (g1 - g2) / 2)^2) / 2, the last half fixed.
+    # d/ds of mean((s g1 - g2)^2) + mean((s g1 - g2 - (g1 - g2) / 2)^2) / 2, with that
+    # (g1 - g2) / 2 fixed.
     inner = 0.5 * first - second
     expected = np.mean(2 * inner * first) + np.mean((inner - (first - second) / 2) * first)
     assert float(tape.gradient(term, scale)) == pytest.approx(expected, rel=1e-4)
