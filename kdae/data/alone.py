@@ -4,7 +4,8 @@ The squared error to a noisy target whose noise has a mean of 0 differs from tha
 picture by a constant, the variance of the noise. A network that minimizes it therefore learns
 to denoise, as long as the noise of the target is independent of what the network sees:
 
-- `repeats`: the target is another shot of the same scene (Noise2Noise, Lehtinen et al. 2018);
+- `repeats`: the target is another shot of the same scene, or the mean of all others, which has
+  less noise (Noise2Noise, Lehtinen et al. 2018);
 - `neighbors`: of every 2x2 pixels one goes into a half-size input and the mean of its two
   neighbours into the target (Neighbor2Neighbor, Huang et al. 2021);
 - `blind_spot`: some pixels are replaced by others from around them, and the error counts at
@@ -60,19 +61,18 @@ def alone_example(
 
     Args:
         image: float32 `[H, W, C]`, a noisy picture, its shape known; for `repeats`
-            `[H, W, 2 C]`, two shots.
+            `[H, W, 2 C]`, a shot and the mean of the others.
         seed: integer tensor `[2]`.
         supervision: its kind is `repeats`, `neighbors` or `blind_spot`.
 
     Returns:
-        For `repeats` one shot and the other, in random order; for `neighbors` the picture and
+        For `repeats` the shot and the mean of the others; for `neighbors` the picture and
         the choice of `draw_cells`; for `blind_spot` the picture with pixels replaced, the
         picture itself, and where the error counts; see `hide_pixels`.
     """
     if supervision.kind == "repeats":
-        first, second = tf.split(image, 2, axis=-1)
-        swapped = uniform(seed, []) < 0.5
-        return tf.where(swapped, second, first), tf.where(swapped, first, second)
+        shot, others = tf.split(image, 2, axis=-1)
+        return shot, others
     if supervision.kind == "neighbors":
         return image, draw_cells(seed, image.shape[0] // 2, image.shape[1] // 2)
     hidden, counted = hide_pixels(image, seed, supervision.blind_mask)
