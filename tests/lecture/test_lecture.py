@@ -36,7 +36,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserW
 
 def load(source: Any, *args: Any, **options: Any) -> Pictures:
     """Loads pictures, those of the package once; folders may change."""
-    return (read_once if source == KDAE_PHOTOS else load_pictures)(source, *args, **options)
+    read = read_once if source == KDAE_PHOTOS else load_pictures
+    return read(source, *args, **options)
 
 
 @pytest.fixture(scope="module")
