@@ -1,8 +1,8 @@
 """Loads pictures: `kdae_photos`, any TFDS data set, a folder, or folders of pairs.
 
 Pictures are decoded once and kept as arrays of their files' type, mostly uint8 or uint16, so
-that random crops are cheap. They stay in memory up to a limit; the rest is in a temporary file
-that is mapped into memory.
+that random crops are cheap. They stay in memory up to a limit; the rest is in a temporary
+file, see `kdae.data.spill`.
 """
 
 import logging
@@ -18,7 +18,7 @@ import numpy as np
 from kdae.data.licenses import read_licenses
 from kdae.data.pairs import match_files
 from kdae.data.reading import Chosen, Scene, choose, read_scenes
-from kdae.data.spill import RAM_LIMIT, Store
+from kdae.data.spill import RAM_LIMIT, Store, chained
 from kdae.data.splits import SPLITS
 from kdae.errors import UserError
 from kdae.images import list_images, to_channels, to_float
@@ -51,8 +51,8 @@ class Pictures:
 
     names: list[str]
     licenses: list[str]
-    arrays: list[np.ndarray]
-    noisy: list[np.ndarray] | None
+    arrays: Sequence[np.ndarray]
+    noisy: Sequence[np.ndarray] | None
     source: str
     levels: Levels | None = None
 
@@ -88,10 +88,8 @@ def joined(parts: Sequence[Pictures]) -> Pictures:
     return Pictures(
         names=[name for part in parts for name in part.names],
         licenses=[license for part in parts for license in part.licenses],
-        arrays=[array for part in parts for array in part.arrays],
-        noisy=None
-        if parts[0].noisy is None
-        else [array for part in parts for array in part.noisy or []],
+        arrays=chained(part.arrays for part in parts),
+        noisy=None if parts[0].noisy is None else chained(part.noisy or [] for part in parts),
         source=" + ".join(part.source for part in parts),
     )
 

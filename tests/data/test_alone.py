@@ -25,20 +25,25 @@ def where_from(image: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
     return values // PLACES.shape[1], values % PLACES.shape[1]
 
 
-def test_neighbours_are_different_pixels_of_the_same_cell_side_by_side() -> None:
+def test_the_target_of_a_pixel_is_the_mean_of_its_two_neighbours_in_the_cell() -> None:
     cells = draw_cells(SEED, 32, 48)
-    assert set(np.unique(cells)) == set(range(8))
-    first, second = (x[0] for x in take_cells(PLACES[np.newaxis], cells[tf.newaxis]))
-    assert first.shape == second.shape == (32, 48, 1)
-    (y1, x1), (y2, x2) = where_from(first), where_from(second)
+    assert set(np.unique(cells)) == set(range(4))
+    inputs, targets = take_cells(PLACES[np.newaxis], cells[tf.newaxis])
+    assert inputs.shape == targets.shape == (2, 32, 48, 1)
     rows, columns = np.indices((32, 48))
-    for y, x in ((y1, x1), (y2, x2)):
+    for one, target in zip(inputs, targets, strict=True):
+        y, x = where_from(one)
         np.testing.assert_array_equal(y // 2, rows)
         np.testing.assert_array_equal(x // 2, columns)
-    np.testing.assert_array_equal(abs(y1 - y2) + abs(x1 - x2), 1)
-    # Each of the four pixels of a cell is taken equally often: 384 +- 17 times.
-    counts = np.bincount((2 * (y1 % 2) + x1 % 2).ravel())
-    assert abs(counts - 384).max() < 80
+        beside, below = PLACES[y, x ^ 1], PLACES[y ^ 1, x]
+        np.testing.assert_array_equal(target, (beside + below) / 2)
+        # Each of the four pixels of a cell is taken equally often: 384 +- 17 times.
+        counts = np.bincount((2 * (y % 2) + x % 2).ravel())
+        assert abs(counts - 384).max() < 80
+    # The other input is the pixel beside the first.
+    (y1, x1), (y2, x2) = map(where_from, inputs)
+    np.testing.assert_array_equal(y1, y2)
+    np.testing.assert_array_equal(x1 ^ 1, x2)
 
 
 def test_neighbours_of_colour_pictures_keep_their_channels_together() -> None:
@@ -51,7 +56,7 @@ def test_neighbours_of_colour_pictures_keep_their_channels_together() -> None:
 def test_hidden_pixels_show_nothing_of_their_mask(mask: tuple[int, int]) -> None:
     hidden, counted = hide_pixels(tf.constant(PLACES), SEED, mask)
     centres = np.argwhere(counted.numpy()[..., 0] == 1)
-    expected = BLIND_SHARE * PLACES.size
+    expected = BLIND_SHARE * PLACES.size / (mask[0] * mask[1])
     assert abs(len(centres) - expected) < 5 * np.sqrt(expected)
     assert set(np.unique(counted)) == {0.0, 1.0}
     y, x = where_from(hidden)
