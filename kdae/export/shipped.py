@@ -48,7 +48,7 @@ def write_files(name: str, source: Path, folder: Path) -> str:
 
     model, card = load_model(source / f"{name}.keras")
     geometry = totals(model)
-    networks = {"float32": model, FAST: with_rounded_filters(model, per_channel=True)}
+    networks = {"float32": model, FAST: with_rounded_filters(model)}
     converted = {
         variant: exporter.convert(
             network, functools.partial(network, training=False), None, [variant]

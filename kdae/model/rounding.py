@@ -1,11 +1,15 @@
-"""Filters of 8 bits that stay blind to brightness.
+"""Weights of 8 bits and fewer, rounded where it costs little.
 
 The filters of the first layer sum to zero (`ZeroSum`). Rounded one by one their weights do not,
 and then brightness reaches every feature: that alone costs more than half of what 8 bits cost.
-Here each filter is rounded so that its sum stays what it was.
+`with_rounded_filters` rounds each filter so that its sum stays what it was.
+
+Rounding costs least at coarse scales, which `with_coarse_scales` rounds more.
 """
 
 from __future__ import annotations
+
+import re
 
 import keras
 import numpy as np
@@ -14,27 +18,63 @@ from kdae.model.layers import ZeroSum
 from kdae.model.quantization import LEVELS
 
 
-def with_rounded_filters(model: keras.Model, *, per_channel: bool) -> keras.Model:
+def with_rounded_filters(model: keras.Model) -> keras.Model:
     """Returns a copy of a model whose `ZeroSum` filters already lie on their 8-bit levels.
 
-    A converter that rounds them again changes nothing. The other layers stay as they are.
+    The levels are those of TFLite and ONNX: for each output channel the multiples of its
+    largest weight / 127. A converter that rounds the filters again changes nothing. The other
+    layers stay as they are.
 
     Args:
         model: A denoiser, float32.
-        per_channel: The levels that the converter rounds to. True: for each output channel the
-            multiples of its largest weight / 127 (TFLite, ONNX). False: 256 levels from the
-            smallest to the largest weight of the layer, one of which is 0 (TF.js).
 
     Returns:
         A model with the same layers, of the same names.
     """
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    copy = _copy(model)
     for layer in copy.layers:
         if isinstance(getattr(layer, "kernel_constraint", None), ZeroSum):
             kernel = keras.ops.convert_to_numpy(layer.kernel)
-            step = channel_steps(kernel) if per_channel else layer_step(kernel)
+            step = channel_steps(kernel)
             layer.kernel.assign(levels_with_sums(kernel / step) * step)
+    return copy
+
+
+def with_coarse_scales(model: keras.Model) -> keras.Model:
+    """Returns a copy of a model whose coarser scales have few different weights.
+
+    At scale 1 the weights of a layer lie on 128 levels, at coarser scales on 64. A file of
+    bytes with few different values compresses well. Only models with skip connections are
+    rounded: in the others everything passes through the coarsest scale.
+
+    Args:
+        model: A denoiser, float32.
+
+    Returns:
+        A model with the same layers, of the same names.
+    """
+    copy = _copy(model)
+    if any(layer.name.startswith("skip") for layer in copy.layers):
+        for layer in copy.layers:
+            if layer.weights and (scale := scale_of(layer.name)):
+                kernel = keras.ops.convert_to_numpy(layer.kernel)
+                step = layer_step(kernel) * 2 ** min(scale, 2)
+                layer.kernel.assign(np.rint(kernel / step) * step)
+    return copy
+
+
+def scale_of(name: str) -> int:
+    """Returns the scale of the features that a layer of that name reads or makes, 0 the finest.
+
+    It is the coarser of the two, as the layer works there.
+    """
+    found = re.match(r"(down|encoder|decoder|up)(\d+)_", name)
+    return int(found[2]) + (found[1] == "up") if found else 0
+
+
+def _copy(model: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
     return copy
 
 

@@ -172,7 +172,7 @@ def test_eight_bits_throughout(config: ModelConfig) -> None:
 def test_the_shipped_model_loses_little_in_8_bits(tmp_path: Path) -> None:
     """Signed weights lost 0.92 dB on a processor without VNNI."""
     model, card = load_model("photo")
-    rounded = with_rounded_filters(model, per_channel=True)
+    rounded = with_rounded_filters(model)
     ranges = choose_ranges(rounded, calibration_pictures(card, exporter.TILE, count=16))
     path = tmp_path / "photo-int8.onnx"
     path.write_bytes(build_onnx(rounded, card, ranges=ranges).SerializeToString())

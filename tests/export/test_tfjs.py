@@ -1,6 +1,7 @@
 """TF.js folders: their files, and that their results under Node equal those of Keras."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,13 +100,26 @@ def test_every_folder_carries_the_card(exported: Path, run: Path) -> None:
 def test_tfjs_folders(exported: Path, run: Path) -> None:
     model, _ = load_model(run)
     parameters = model.count_params()
-    for variant, size in (("float32", 4), ("float16", 2), ("uint8", 1)):
+    for variant, size in (("float32", 4), ("float16", 2), ("uint8", 0)):
         folder = exported / "tfjs" / variant
         manifest = json.loads((folder / "model.json").read_text())["weightsManifest"]
         shards = [folder / name for group in manifest for name in group["paths"]]
         total = sum(shard.stat().st_size for shard in shards)
-        # Biases that are all zero are left out.
-        assert 0.95 * parameters * size <= total <= parameters * size
+        if variant == "uint8":
+            by_name = {
+                w["name"]: (np.prod(w["shape"]), w["quantization"]["dtype"])
+                for group in manifest
+                for w in group["weights"]
+            }
+            finest = re.compile("/(down0|encoder0|decoder0|head)_")
+            for name, (_, dtype) in by_name.items():
+                assert dtype == ("float16" if finest.search(name) else "uint8"), name
+            sizes = {dtype for _, dtype in by_name.values()}
+            assert sizes == {"float16", "uint8"}
+            assert total == sum(n * (2 if d == "float16" else 1) for n, d in by_name.values())
+        else:
+            # Biases that are all zero are left out.
+            assert 0.95 * parameters * size <= total <= parameters * size
         noisy, clean = np.frombuffer((folder / "check.bin").read_bytes(), np.uint8).reshape(
             2, 64, 64, 3
         )

@@ -1,4 +1,4 @@
-"""Filters that lie on their 8-bit levels and still sum to zero."""
+"""Filters that lie on their 8-bit levels and still sum to zero; weights of fewer levels."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,7 @@ from kdae.model.rounding import (
     channel_steps,
     layer_step,
     levels_with_sums,
+    with_coarse_scales,
     with_rounded_filters,
 )
 
@@ -54,36 +55,51 @@ def rounded_by_channel(kernel: np.ndarray) -> np.ndarray:
     return np.rint(kernel / scale) * scale
 
 
-def rounded_by_layer(kernel: np.ndarray) -> np.ndarray:
-    """Rounds as the converter of TF.js does: 256 levels, moved so that one of them is 0."""
-    low, high = min(kernel.min(), 0.0), max(kernel.max(), 0.0)
-    scale = (high - low) / 255
-    zero = np.rint(-low / scale)
-    return (np.clip(np.rint(kernel / scale) + zero, 0, 255) - zero) * scale
-
-
-@pytest.mark.parametrize(
-    ("per_channel", "convert"), [(True, rounded_by_channel), (False, rounded_by_layer)]
-)
-def test_a_converter_changes_the_filters_of_the_first_layer_no_more(
-    per_channel: bool, convert: Callable[[np.ndarray], np.ndarray]
-) -> None:
+def test_a_converter_changes_the_filters_of_the_first_layer_no_more() -> None:
     model = build_denoiser(ModelConfig(widths=(8, 8), blocks=(1, 1)), channels=3)
     model.get_layer("down0_conv").kernel.assign(filters(1))
-    copy = with_rounded_filters(model, per_channel=per_channel)
+    copy = with_rounded_filters(model)
     kernel = copy.get_layer("down0_conv").kernel.numpy()
     np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 0.0, atol=1e-6)
-    np.testing.assert_allclose(convert(kernel), kernel, atol=1e-6)
+    np.testing.assert_allclose(rounded_by_channel(kernel), kernel, atol=1e-6)
     assert np.abs(kernel - filters(1)).max() > 1e-3
     for ours, theirs in zip(copy.get_weights()[1:], model.get_weights()[1:], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(model.get_layer("down0_conv").kernel.numpy(), filters(1))
 
 
-def test_a_model_without_such_filters_is_copied_as_it_is() -> None:
-    model = build_denoiser(ModelConfig(family="plain", widths=(8,), blocks=(1,)), channels=1)
-    copy = with_rounded_filters(model, per_channel=False)
-    assert isinstance(copy, keras.Model)
-    assert copy is not model
-    for ours, theirs in zip(copy.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+def test_coarse_scales_have_few_levels_and_the_finest_stays() -> None:
+    widths = (4, 16, 16, 16)
+    model = build_denoiser(ModelConfig(widths=widths, blocks=(1,) * 4, bias=False), channels=1)
+    random = np.random.default_rng(3)
+    for weights in model.trainable_variables:  # some begin at zero
+        weights.assign(random.normal(size=weights.shape))
+    copy = with_coarse_scales(model)
+    fine = {"down0_conv", "head_conv"} | {
+        f"{half}0_block0_conv{n}" for half in ("encoder", "decoder") for n in (1, 2)
+    }
+    first = {"down1_conv", "up0_conv"} | {
+        f"{half}1_block0_conv{n}" for half in ("encoder", "decoder") for n in (1, 2)
+    }
+    names = {layer.name for layer in model.layers if layer.weights}
+    assert fine | first < names
+    for name in names:
+        ours, exact = (some.get_layer(name).kernel.numpy() for some in (copy, model))
+        if name in fine:
+            np.testing.assert_array_equal(ours, exact)
+            continue
+        count = 127.5 if name in first else 63.75
+        assert np.abs(ours - exact).max() <= 0.501 * (exact.max() - exact.min()) / count
+        assert count / 3 < len(np.unique(ours)) <= count + 1.5
+
+
+def test_a_model_without_such_filters_and_skips_is_copied_as_it_is() -> None:
+    model = build_denoiser(
+        ModelConfig(family="plain", widths=(8, 8), blocks=(1, 1)), channels=1
+    )
+    for change in (with_rounded_filters, with_coarse_scales):
+        copy = change(model)
+        assert isinstance(copy, keras.Model)
+        assert copy is not model
+        for ours, theirs in zip(copy.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)

@@ -1,8 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { gzipSync } from "node:zlib";
+import { describe, expect, test, vi } from "vitest";
 import { best, type Tester, tryBackends } from "../src/jobs/choose.ts";
 import { denoise } from "../src/jobs/denoise.ts";
 import { largestDifference } from "../src/jobs/lane.ts";
-import { parseCheck, weightBytes } from "../src/jobs/models.ts";
+import { fetchFiles, parseCheck, weightBytes } from "../src/jobs/models.ts";
 import { laneCount } from "../src/jobs/pool.ts";
 import type { FloatImage } from "../src/maths/pixels.ts";
 import { planTiles, type Rect, type Tile } from "../src/maths/tiles.ts";
@@ -188,4 +189,21 @@ test("bytes of weights, by their stored type", () => {
     { shape: [], dtype: "float32" },
   ];
   expect(weightBytes([{ weights }])).toBe(2160 + 8 + 4);
+});
+
+test("weights come as they are or compressed, in one buffer", async () => {
+  const weights = [{ name: "x", shape: [5], dtype: "float32", quantization: { dtype: "uint8", min: 0, scale: 1 } }];
+  const files: Record<string, BodyInit> = {
+    "m/model.json": JSON.stringify({ weightsManifest: [{ paths: ["a.bin.gzip", "b.bin"], weights }] }),
+    "m/a.bin.gzip": new Uint8Array(gzipSync(Uint8Array.of(1, 2, 3))),
+    "m/b.bin": Uint8Array.of(4, 5),
+  };
+  vi.stubGlobal("fetch", async (path: string) => new Response(files[path]));
+  const told: number[] = [];
+  const { weights: buffer } = await fetchFiles("m", (loaded, total) => told.push(loaded / total));
+  expect([...new Uint8Array(buffer)]).toEqual([1, 2, 3, 4, 5]);
+  expect(told).toEqual([0, 0.6, 1]);
+  files["m/a.bin.gzip"] = (files["m/a.bin.gzip"] as Uint8Array<ArrayBuffer>).slice(0, 12);
+  await expect(fetchFiles("m")).rejects.toThrow();
+  vi.unstubAllGlobals();
 });

@@ -3,7 +3,7 @@
 It replaces these files:
 
     web/public/models/models.json     the names of the models, the default of the page first
-                      NAME/           the TF.js model, its card, its check tile
+                      NAME/           the TF.js model with compressed weights, card, check tile
                       NAME-encoder/   the same up to the features of every scale, for the Lab
     web/tests/golden/NAME.png         the result of `kdae.denoise` for noisy.png beside it
 """
@@ -11,6 +11,7 @@ It replaces these files:
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from kdae.images import Picture, read_image, write_image
 WEB = Path(__file__).parents[1]
 MODELS, GOLDEN = WEB / "public" / "models", WEB / "tests" / "golden"
 
-VARIANTS = ("float16", "uint8")
+VARIANTS = ("uint8", "float16")
 MOST_BYTES = 2_000_000
 MOST_LOSS = 0.05  # dB against Keras
 PHOTOGRAPHS = 4  # that are measured; each takes seconds with one thread of wasm
@@ -56,6 +57,26 @@ def choose(name: str, rows: Iterable[Mapping[str, Any]]) -> str:
         f"{name}: not for the page, which takes up to {MOST_BYTES:,} bytes, {MOST_LOSS} dB "
         f"and 2/255: {'; '.join(faults)}"
     )
+
+
+def compress(folder: Path) -> None:
+    """Compresses the weights of a TF.js model, as hosts do not compress such files.
+
+    Their names get the ending `.gzip`, which no host takes for an encoding of its own. Weights
+    hardly repeat, but each layer has a code of its own: with few repetitions sought and short
+    blocks `photo` takes 0.68 MB instead of 0.71.
+    """
+    file = folder / "model.json"
+    model = json.loads(file.read_text(encoding="utf-8"))
+    for group in model["weightsManifest"]:
+        shards = [folder / name for name in group["paths"]]
+        for shard in shards:
+            packer = zlib.compressobj(9, wbits=31, memLevel=7, strategy=zlib.Z_FILTERED)
+            packed = packer.compress(shard.read_bytes()) + packer.flush()
+            shard.with_name(f"{shard.name}.gzip").write_bytes(packed)
+            shard.unlink()
+        group["paths"] = [f"{shard.name}.gzip" for shard in shards]
+    file.write_text(json.dumps(model), encoding="utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,6 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             variant = choose(name, rows)
             shutil.copytree(target / variant, ready / name)
             shutil.copytree(target / "encoder", ready / f"{name}-encoder")
+            compress(ready / name)
+            compress(ready / f"{name}-encoder")
             clean = load(name).denoise(noisy)
             write_image(GOLDEN / f"{name}.png", Picture(clean))
             print(f"{name}: {variant}", flush=True)

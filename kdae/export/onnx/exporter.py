@@ -45,7 +45,7 @@ def export(request: ExportRequest) -> list[Artifact]:
     # Imported here because it needs the extra, whose absence `find_exporter` reports.
     from kdae.export.onnx.graph import build_onnx
 
-    rounded = with_rounded_filters(request.model, per_channel=True)
+    rounded = with_rounded_filters(request.model)
     ranges = choose_ranges(rounded, calibration_pictures(request.card, TILE))
     variants: dict[str, tuple[Bounds, dict[str, Any]]] = {
         "float32": (_FLOAT32, {}),

@@ -54,7 +54,7 @@ def export(request: ExportRequest) -> list[Artifact]:
     from kdae.export.tflite.flatbuffer import add_card
 
     multiple = int(request.card["size_multiple"])
-    exact, rounded = request.model, with_rounded_filters(request.model, per_channel=True)
+    exact, rounded = request.model, with_rounded_filters(request.model)
     ranges = choose_ranges(rounded, calibration_pictures(request.card, TILE))
 
     def floats(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -63,6 +63,9 @@ export function weightBytes(manifest: readonly { weights: WeightSpec[] }[]): num
   return total;
 }
 
+/** What the names of files that `make web` has compressed end in: no host treats it in a way of its own. */
+const COMPRESSED = ".gzip";
+
 /** Fetches a graph model's topology and weights. */
 export async function fetchFiles(folder: string, progress: Progress = () => {}): Promise<ModelFiles> {
   const json = await (await get(`${folder}/model.json`)).text();
@@ -72,8 +75,9 @@ export async function fetchFiles(folder: string, progress: Progress = () => {}):
   let loaded = 0;
   progress(loaded, total);
   for (const path of weightsManifest.flatMap((group: { paths: string[] }) => group.paths)) {
-    const { body } = await get(`${folder}/${path}`);
-    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    const body = (await get(`${folder}/${path}`)).body as ReadableStream<Uint8Array<ArrayBuffer>>;
+    const bytes = path.endsWith(COMPRESSED) ? body.pipeThrough(new DecompressionStream("gzip")) : body;
+    const reader = bytes.getReader();
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       weights.set(next.value, loaded);
       loaded += next.value.length;
