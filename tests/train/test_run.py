@@ -122,8 +122,8 @@ def test_killed_interrupted_and_resumed_bit_for_bit(
     with warm.Command("-m", "kdae.train", *words) as command:
         # Killed as soon as some checkpoint after the first is there, wherever that is.
         deadline = time.monotonic() + 300
-        while len(list(out.glob("checkpoints/*.index"))) < 2 and time.monotonic() < deadline:
-            assert command.code is None, command.ended()
+        while len(list(out.glob("checkpoints/*.index"))) < 2:
+            assert command.code is None and time.monotonic() < deadline
             time.sleep(0.01)
         command.send(signal.SIGKILL)
         assert command.ended().code == -signal.SIGKILL
