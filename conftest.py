@@ -20,38 +20,48 @@ if SIDE_BY_SIDE:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-ALONE = "alone"
+ALONE, TOGETHER = "alone", "together"
 
-# The files that take longest, the longest first. Workers begin with them, so that none has a
-# long file left when the others are done.
+# The files that need the server of `tests.warm` or the fixture `saved_models`, which take 10
+# seconds each to make. One worker takes them all, first.
+SHARING = (
+    "tests/train/test_run.py",
+    "tests/train/test_distributed.py",
+    "tests/train/test_step.py",
+    "tests/tune/test_run.py",
+    "tests/denoise/test_command.py",
+    "tests/model/test_old_files.py",
+    "tests/export/test_savedmodel.py",
+    "tests/export/test_kits.py",
+    "tests/export/test_warmup.py",
+    "tests/client/test_client.py",
+)
+
+# The other files that take longest, the longest first. Workers begin with them, so that none
+# has a long file left when the others are done.
 LONGEST = (
     "web/test_page.py",
     "tests/lecture/test_lecture.py",
     "tests/export/test_run.py",
-    "tests/train/test_run.py",
-    "tests/train/test_distributed.py",
-    "tests/tune/test_run.py",
     "tests/export/test_tfjs.py",
-    "tests/denoise/test_command.py",
-    "tests/test_wheel.py",
-    "tests/benchmark/test_quality.py",
     "tests/export/test_tflite.py",
-    "tests/export/test_savedmodel.py",
     "tests/export/test_onnx.py",
     "tests/export/test_darktable.py",
-    "tests/client/test_client.py",
+    "tests/benchmark/test_quality.py",
+    "tests/test_wheel.py",
 )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a worker, puts the files in `LONGEST` first, and the tests marked `alone` last."""
+    """In a worker, puts the files named above first, and the tests marked `alone` last."""
     if not SIDE_BY_SIDE:
         return
-    places = {config.rootpath / name: place for place, name in enumerate(LONGEST)}
+    names = [*SHARING, *LONGEST]
+    places = {config.rootpath / name: place for place, name in enumerate(names)}
     gone = [str(path) for path in places if not path.is_file()]
     if gone:
-        raise pytest.UsageError(f"conftest.py: LONGEST names what is no file: {gone}")
+        raise pytest.UsageError(f"conftest.py names what is no file: {gone}")
 
     def place(item: pytest.Item) -> tuple[bool, int]:
         return bool(item.get_closest_marker(ALONE)), places.get(item.path, len(places))
@@ -60,17 +70,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker(ALONE):
             item.add_marker(pytest.mark.xdist_group(ALONE))
+        elif place(item)[1] < len(SHARING):
+            item.add_marker(pytest.mark.xdist_group(TOGETHER))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Gives a worker a whole file, or all tests marked `alone`, with `--dist loadgroup`."""
+    """Gives a worker a whole file or a whole group, with `--dist loadgroup`."""
     from xdist.scheduler import LoadGroupScheduling
 
     class Scheduling(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            group = f"@{ALONE}"
-            return group if nodeid.endswith(group) else nodeid.split("::", 1)[0]
+            group = nodeid.rpartition("@")[2]
+            return group if group in (ALONE, TOGETHER) else nodeid.split("::", 1)[0]
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 

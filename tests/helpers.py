@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from kdae.cards import CARD, MODEL, write_card
-from kdae.data import Pictures
+from kdae.data import Pictures, load_pictures
 from kdae.engine import Denoiser
 from kdae.engine.keras_model import KerasModel
-from kdae.export.photographs import calibration_pictures
+from kdae.export import photographs
 from kdae.model import ModelConfig, build_denoiser, describe, save_model
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
@@ -73,10 +73,16 @@ def tiny_tflite(path: Path, channels: int = 1) -> Path:
     return path
 
 
+read_once = functools.cache(load_pictures)
+"""`load_pictures` for the photographs of the package, which do not change: to read all of them
+takes seconds."""
+
+
 def calibrate_quickly(patch: pytest.MonkeyPatch, exporter: ModuleType) -> None:
     """Lets an exporter choose 8-bit ranges on 16 photographs; 48 take it seconds."""
-    few = functools.partial(calibration_pictures, count=16)
+    few = functools.partial(photographs.calibration_pictures, count=16)
     patch.setattr(exporter, "calibration_pictures", few)
+    patch.setattr(photographs, "load_pictures", read_once)
 
 
 def skip_plots(patch: pytest.MonkeyPatch) -> None:

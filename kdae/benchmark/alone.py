@@ -69,6 +69,7 @@ class Case(NamedTuple):
         stack: whether all pictures to learn from are the pages of one file.
         least: the name of another case and by how many dB this one has to be above it.
         mean: by how much the mean of a file may change, as a share of it.
+        shots: how many noisy shots there are of each scene.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Case(NamedTuple):
     stack: bool = False
     least: tuple[str, float] | None = None
     mean: float | None = None
+    shots: int = 1
 
     def file(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Returns a noisy picture as it is in a file, uint16."""
@@ -95,7 +97,8 @@ MASK = [1, 2 * (WIDTH - 1) + 1]
 CLEAN, ROWS = "clean pictures", "noise along rows: blind_spot"
 CASES = (
     Case(CLEAN, {"supervision": "clean"}),
-    Case("repeats", {"supervision": "repeats"}, least=(CLEAN, -0.15)),
+    Case("repeats, 2 shots", {"supervision": "repeats"}, least=(CLEAN, -0.15), shots=2),
+    Case("repeats, 8 shots", {"supervision": "repeats"}, least=(CLEAN, -0.15), shots=8),
     Case("neighbors", {"supervision": "neighbors"}, least=(CLEAN, -0.5)),
     Case("blind_spot", {"supervision": "blind_spot"}, least=(CLEAN, -1.2)),
     Case(ROWS, {"supervision": "blind_spot"}, along_rows),
@@ -284,7 +287,7 @@ def _train(
     tree["validation"] = base["validation"] | {"limit": 4}
     tree["noise"] = {"kind": {"gaussian": {"sigma": 25}}, "quantize": 0.0}
     learned = case.train["supervision"]
-    places = [_files(case, shot, pictures, out) for shot in range(1 + (learned == "repeats"))]
+    places = [_files(case, shot, pictures, out) for shot in range(case.shots)]
     tree["data"] = {
         "source": {"repeats": places} if learned == "repeats" else places[0],
         "levels": "file" if learned == "clean" else "percentiles",

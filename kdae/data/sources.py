@@ -1,8 +1,8 @@
 """Loads pictures: `kdae_photos`, any TFDS data set, a folder, or folders of pairs.
 
 Pictures are decoded once and kept as arrays of their files' type, mostly uint8 or uint16, so
-that random crops are cheap. They stay in memory up to a limit; the rest is in a temporary file
-that is mapped into memory.
+that random crops are cheap. They stay in memory up to a limit; the rest is in a temporary
+file, see `kdae.data.spill`.
 """
 
 import logging
@@ -18,7 +18,7 @@ import numpy as np
 from kdae.data.licenses import read_licenses
 from kdae.data.pairs import match_files
 from kdae.data.reading import Chosen, Scene, choose, read_scenes
-from kdae.data.spill import RAM_LIMIT, Store
+from kdae.data.spill import RAM_LIMIT, Store, chained
 from kdae.data.splits import SPLITS
 from kdae.errors import UserError
 from kdae.images import list_images, to_channels, to_float
@@ -42,8 +42,8 @@ class Pictures:
         arrays: the pictures, `[H, W, C]` uint8 or uint16, with `levels` of any type, all with
             the same C; sizes may differ. Clean ones, unless the network learns from noisy
             pictures alone.
-        noisy: for pairs the noisy partner of each picture, of the same shape, for repeats
-            another shot of the scene; else None.
+        noisy: for pairs the noisy partner of each picture, of the same shape; for repeats a
+            shot of the scene, of which the picture is the mean of the others; else None.
         source: the source and the split, in words.
         levels: the values that are 0 and 1 to the network; None for black and white of the
             arrays' type.
@@ -51,8 +51,8 @@ class Pictures:
 
     names: list[str]
     licenses: list[str]
-    arrays: list[np.ndarray]
-    noisy: list[np.ndarray] | None
+    arrays: Sequence[np.ndarray]
+    noisy: Sequence[np.ndarray] | None
     source: str
     levels: Levels | None = None
 
@@ -88,10 +88,8 @@ def joined(parts: Sequence[Pictures]) -> Pictures:
     return Pictures(
         names=[name for part in parts for name in part.names],
         licenses=[license for part in parts for license in part.licenses],
-        arrays=[array for part in parts for array in part.arrays],
-        noisy=None
-        if parts[0].noisy is None
-        else [array for part in parts for array in part.noisy or []],
+        arrays=chained(part.arrays for part in parts),
+        noisy=None if parts[0].noisy is None else chained(part.noisy or [] for part in parts),
         source=" + ".join(part.source for part in parts),
     )
 
@@ -173,8 +171,8 @@ def load_pictures(
     problems: list[str] = []
     candidates: Iterable[_Candidate]
     if isinstance(source, dict):
-        chosen, label = _groups(source, split, whole)
-        candidates = _matching(read_scenes(chosen, any_values, problems))
+        kind, chosen, label = _groups(source, split, whole)
+        candidates = _matching(read_scenes(chosen, any_values, problems), kind)
     elif str(source) == KDAE_PHOTOS or str(source).startswith(TFDS_PREFIX):
         candidates, label = _tfds(str(source), split, data_dir)
     else:
@@ -231,7 +229,8 @@ def _single(scenes: Iterator[Scene], licenses: dict[Path, str]) -> Iterator[_Can
         yield _Candidate(f"{file}{place}", licenses.get(file.resolve(), "unknown"), array)
 
 
-def _groups(source: dict[str, Any], split: str, whole: bool) -> tuple[list[Chosen], str]:
+def _groups(source: dict[str, Any], split: str, whole: bool) -> tuple[str, list[Chosen], str]:
+    """Returns `pairs` or `repeats`, the files that belong together, and the source in words."""
     kind, places = "pairs", dict(source)
     if set(source) == {"repeats"} and isinstance(source["repeats"], list):
         kind = "repeats"
@@ -247,10 +246,11 @@ def _groups(source: dict[str, Any], split: str, whole: bool) -> tuple[list[Chose
         raise UserError(f"{kind}: expected two or more folders, got {list(places.values())}")
     groups = match_files(kind, places)
     chosen = list(map(Chosen, groups)) if whole else choose(groups, split)
-    return chosen, f"{kind} {' and '.join(places.values())}"
+    return kind, chosen, f"{kind} {' and '.join(places.values())}"
 
 
-def _matching(scenes: Iterator[Scene]) -> Iterator[_Candidate]:
+def _matching(scenes: Iterator[Scene], kind: str) -> Iterator[_Candidate]:
+    """Yields pairs, and of repeats each shot with the mean of the others as its target."""
     for files, where, arrays in scenes:
         for file, array in zip(files[1:], arrays[1:], strict=True):
             if array.shape[:2] != arrays[0].shape[:2]:
@@ -259,10 +259,21 @@ def _matching(scenes: Iterator[Scene]) -> Iterator[_Candidate]:
                     f"pair of different sizes: {files[0]} is {sizes[0]}, "
                     f"{file} is {sizes[1]} pixels"
                 )
-        # Of more than two shots each is paired with the next one, and the last with the first.
-        for place in range(1, len(files) + (len(files) > 2)):
-            last, this = place - 1, place % len(files)
-            yield _Candidate(f"{files[this]}{where}", "unknown", arrays[this], arrays[last])
+        if kind == "pairs":
+            yield _Candidate(f"{files[1]}{where}", "unknown", arrays[1], arrays[0])
+            continue
+        for place, (file, shot) in enumerate(zip(files, arrays, strict=True)):
+            others = [*arrays[:place], *arrays[place + 1 :]]
+            yield _Candidate(f"{file}{where}", "unknown", _mean(others), shot)
+
+
+def _mean(shots: list[np.ndarray]) -> np.ndarray:
+    """Returns the mean of pictures in their type, whole numbers rounded."""
+    if len(shots) == 1:
+        return shots[0]
+    mean = np.mean(shots, axis=0, dtype=np.float64)
+    dtype = shots[0].dtype
+    return (np.rint(mean) if dtype.kind in "iu" else mean).astype(dtype)
 
 
 def _tfds(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import glob
 import json
 import tempfile
@@ -20,10 +21,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from kdae.data import KDAE_PHOTOS, TFDS_PREFIX, load_pictures
+from kdae.data.spill import Arrays
 from kdae.errors import UserError, run_main
 from kdae.files import replace_file
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from kdae.data import Example, Pictures
 
 
@@ -114,14 +118,20 @@ def _grey_as_grey(pictures: Pictures) -> tuple[Pictures, int]:
     Returns:
         The pictures, and how many of them are grey.
     """
-    arrays, noisy = list(pictures.arrays), list(pictures.noisy or pictures.arrays)
-    count = 0
-    for index, pair in enumerate(zip(arrays, noisy, strict=True)):
-        if all((image == image[..., :1]).all() for image in pair):
-            arrays[index], noisy[index] = (image[..., :1] for image in pair)
-            count += 1
-    noisy_arrays = noisy if pictures.noisy is not None else None
-    return dataclasses.replace(pictures, arrays=arrays, noisy=noisy_arrays), count
+    grey = [
+        all((image == image[..., :1]).all() for image in pair)
+        for pair in zip(pictures.arrays, pictures.noisy or pictures.arrays, strict=True)
+    ]
+
+    def narrow(arrays: Sequence[np.ndarray], index: int) -> np.ndarray:
+        return arrays[index][..., :1] if grey[index] else arrays[index]
+
+    def narrowed(arrays: Sequence[np.ndarray]) -> Arrays:
+        return Arrays([functools.partial(narrow, arrays, i) for i in range(len(arrays))])
+
+    noisy = None if pictures.noisy is None else narrowed(pictures.noisy)
+    pictures = dataclasses.replace(pictures, arrays=narrowed(pictures.arrays), noisy=noisy)
+    return pictures, sum(grey)
 
 
 def _source(data: str, pairs: str | None) -> str | dict[str, str]:

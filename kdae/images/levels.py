@@ -60,7 +60,8 @@ def measure_levels(arrays: Sequence[np.ndarray]) -> Levels:
     if len(types) > 1:
         raise ValueError(f"arrays: expected one type, got {sorted(map(str, types))}")
     every = max(1, sum(array.size for array in arrays) // _SAMPLE)
-    values = np.concatenate([array.reshape(-1)[::every] for array in arrays])
+    # Copies, as a view would keep the whole array in memory.
+    values = np.concatenate([array.reshape(-1)[::every].copy() for array in arrays])
     # In the precision of 16-bit floats the percentiles would be coarse.
     percentiles = np.percentile(values.astype(np.float64), _PERCENTILES)
     low, high = (float(value) for value in percentiles)

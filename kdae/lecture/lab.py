@@ -45,8 +45,8 @@ NET: Overrides = {
 # A quick lecture begins with this network: it is traced in less than half the time.
 QUICK_NET: Overrides = {"model": {"widths": [4, 8]}, "train": {"optimizer": "adam"}}
 QUICK: Overrides = {
-    "train": {"steps": 12, "batch": 2, "patch": 32, "warmup": 2, "validate_every": 6,
-              "checkpoint_every": 12},
+    "train": {"steps": 6, "batch": 2, "patch": 32, "warmup": 2, "validate_every": 3,
+              "checkpoint_every": 6},
     "validation": {"patch": 32, "limit": 2},
 }  # fmt: skip
 

@@ -8,6 +8,8 @@ arXiv:1810.05723; what lies beyond saturates.
 
 Tensors that are added share one range. Their sum then falls on the levels of its parts, and
 a chain of additions, as residual blocks are, costs nothing but the rounding of what is added.
+These ranges are narrowed as long as the picture that comes out gets better: what saturates are
+a few strong edges, while a wide step adds noise everywhere.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ PIXELS: Range = (0.0, 1.0)
 
 _SAMPLES = 4096  # values of a tensor from each photograph
 _SHARES = np.linspace(0.2, 1.0, 17)
+_NARROWER = (0.8, 0.7, 0.6, 0.5)  # shares of a range of sums, tried in turn
+_TRIED = 5  # photographs on which they are tried
 # Their output has the values of their input, and shares its range.
 _PASSING = (keras.layers.Identity, DepthToSpace, BilinearUpsample)
 
@@ -62,7 +66,42 @@ def choose_ranges(model: keras.Model, pictures: Sequence[np.ndarray]) -> dict[st
         together = [np.stack(samples[name]) for name in shared if shared[name] == first]
         ranges[first] = best_range(np.concatenate(together, axis=1)[:, :: len(together)])
     own = {name: ranges[first] for name, first in shared.items()}
-    return own | {_quantized(model)[-1].name: PIXELS}
+    own |= {_quantized(model)[-1].name: PIXELS}
+    return _narrowed(model, own, shared, pictures[:: -(-len(pictures) // _TRIED)])
+
+
+def _narrowed(
+    model: keras.Model,
+    ranges: dict[str, Range],
+    shared: Mapping[str, str],
+    pictures: Sequence[np.ndarray],
+) -> dict[str, Range]:
+    """Narrows the ranges of sums as long as the result comes closer to that of the model."""
+    inputs = [tf.constant(picture[np.newaxis]) for picture in pictures]
+    exact = [model(image, training=False) for image in inputs]
+
+    def error(tried: Mapping[str, Range]) -> float:
+        rounded = with_ranges(model, tried)
+        squares = [
+            tf.reduce_mean(tf.square(rounded(image) - tf.clip_by_value(result, *PIXELS)))
+            for image, result in zip(inputs, exact, strict=True)
+        ]
+        return float(np.mean(np.sqrt(squares)))
+
+    firsts = list(shared.values())
+    least = error(ranges)
+    # Only those that are added share a range.
+    for first in dict.fromkeys(name for name in firsts if firsts.count(name) > 1):
+        low, high = ranges[first]
+        for share in _NARROWER:
+            narrow = {
+                name: (share * low, share * high) for name in shared if shared[name] == first
+            }
+            found = error(ranges | narrow)
+            if found >= least:
+                break
+            least, ranges = found, ranges | narrow
+    return ranges
 
 
 def best_range(values: np.ndarray) -> Range:

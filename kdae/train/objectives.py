@@ -15,7 +15,8 @@ from kdae.train.losses import LossConfig, l1_l2
 Forward = Callable[[tf.Tensor], tf.Tensor]
 """The network: from noisy pictures to denoised ones, `[N, H, W, C]`."""
 
-_CONSISTENCY = 2.0  # weight of the regularizer of `neighbors` at the end of training
+_CONSISTENCY = 0.5
+"""Weight of the regularizer of `neighbors` at the end of training; see `data_term`."""
 
 
 class Compared(NamedTuple):
@@ -66,8 +67,13 @@ def data_term(
     """Returns the data term of the loss, a float32 scalar.
 
     For `neighbors` it has the regularizer of Huang et al. (2021), which corrects for the small
-    difference between neighbours: what the network makes of the two half-size pictures must
-    differ as its result for the whole picture does. Its weight rises to 2, as in their program.
+    difference between neighbours: what the network makes of an input must differ from its
+    target as input and target taken from its result for the whole picture do. That result has
+    some of the noise of the input, which the network is then taught to leave: a mode of the
+    picture with the power S is multiplied by S / (S + sigma^2 / (1 + weight)), not by the
+    S / (S + sigma^2) of Wiener's filter. Their weight of 2 is therefore too much here: with
+    one neighbour as the target, 1,800 steps of `kdae.benchmark alone` with weights of 0, 0.5
+    and 2 led to 29.6, 29.2 and 27.6 dB.
 
     Args:
         forward: the network.

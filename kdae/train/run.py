@@ -10,7 +10,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from kdae.cards import CARD, load_card
-from kdae.data import Pictures, joined, load_pictures, validation_batches
+from kdae.data import Learned, Pictures, joined, load_pictures, validation_batches
+from kdae.data.spill import RAM_LIMIT
 from kdae.errors import UserError
 from kdae.images.levels import measure_levels
 from kdae.model import load_model
@@ -65,19 +66,7 @@ def train(
         state = build_state(config, strategy)
     record = None
     if workers.is_chief:
-        supervision = config.held_out_supervision
-        held_out = _load(config, "validation", config.size_multiple)
-        held_out = dataclasses.replace(held_out, levels=pictures.levels)
-        print(f"training on {pictures.description}; validating on {held_out.description}")
-        examples = validation_batches(
-            held_out,
-            config.validation.noise or config.noise.kind,
-            patch=config.validation.patch,
-            seed=config.train.seed,
-            limit=config.validation.limit,
-            multiple=config.size_multiple,
-            supervision=supervision,
-        )
+        examples = _held_out(config, pictures)
         # Also for a resumed run that was killed before its first checkpoint.
         if config.train.init and not tf.train.latest_checkpoint(out / CHECKPOINTS):
             _begin_with(state, config.train.init)
@@ -120,7 +109,8 @@ def resumed_config(out: Path, given: Config | None) -> Config:
 
 def _training_pictures(config: Config) -> Pictures:
     largest = max([config.train.patch, *(g.patch for g in config.train.grow)])
-    pictures = joined([_load(config, split, largest) for split in config.data.train_on])
+    splits = config.data.train_on
+    pictures = joined([_load(config, split, largest, len(splits)) for split in splits])
     if config.data.levels == "file":
         return pictures
     try:
@@ -130,8 +120,27 @@ def _training_pictures(config: Config) -> Pictures:
     return dataclasses.replace(pictures, levels=levels)
 
 
-def _load(config: Config, split: str, at_least: int) -> Pictures:
-    """Loads the pictures of a split whose height and width are `at_least` so many pixels."""
+def _held_out(config: Config, pictures: Pictures) -> list[Learned]:
+    """Makes the examples of validation; the pictures that they are cut out of are not kept."""
+    held_out = _load(config, "validation", config.size_multiple)
+    held_out = dataclasses.replace(held_out, levels=pictures.levels)
+    print(f"training on {pictures.description}; validating on {held_out.description}")
+    return validation_batches(
+        held_out,
+        config.validation.noise or config.noise.kind,
+        patch=config.validation.patch,
+        seed=config.train.seed,
+        limit=config.validation.limit,
+        multiple=config.size_multiple,
+        supervision=config.held_out_supervision,
+    )
+
+
+def _load(config: Config, split: str, at_least: int, parts: int = 1) -> Pictures:
+    """Loads the pictures of a split whose height and width are `at_least` so many pixels.
+
+    They may take one of `parts` equal parts of the memory for pictures.
+    """
     data = config.data
     # Where validation has a source of its own, all of the first one is trained on.
     whole = data.validation is not None
@@ -140,8 +149,9 @@ def _load(config: Config, split: str, at_least: int) -> Pictures:
         source, limit = data.validation or data.source, None
     any_values = data.levels != "file"
     return load_pictures(
-        source, split, data.channels, limit, at_least, whole=whole, any_values=any_values
-    )
+        source, split, data.channels, limit, at_least,
+        whole=whole, any_values=any_values, ram_limit=RAM_LIMIT // parts,
+    )  # fmt: skip
 
 
 def _strategy(devices: Sequence[str] | None) -> tf.distribute.Strategy:

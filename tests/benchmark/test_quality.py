@@ -13,10 +13,11 @@ from kdae.benchmark.__main__ import main
 from kdae.benchmark.methods import METHODS, estimated_sigma
 from kdae.benchmark.quality import PictureSet, measure_quality
 from kdae.benchmark.report import PUBLISHED, format_table, write_report
-from kdae.data import KDAE_PHOTOS, load_pictures
+from kdae.data import KDAE_PHOTOS
 from kdae.errors import UserError
 from kdae.images import Picture, write_image
 from kdae.metrics import psnr
+from tests.helpers import read_once
 
 
 def scene(channels: int, side: int = 96) -> np.ndarray:
@@ -55,7 +56,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Two colour pictures with Gaussian noise, and a real pair."""
     data = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
-    first, second = load_pictures(KDAE_PHOTOS, "test", 3, 2).arrays
+    first, second = read_once(KDAE_PHOTOS, "test", 3, 2).arrays
     noisy = np.clip(first + rng.normal(0, 15, first.shape), 0, 255).astype(np.uint8)
     pictures = {"Plain/one": first, "Plain/two": second}
     pictures |= {"Real/a_real": noisy, "Real/a_mean": first}

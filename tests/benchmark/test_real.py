@@ -11,16 +11,17 @@ import pytest
 from kdae.benchmark.__main__ import main
 from kdae.benchmark.real import CLASSICAL, KINDS, Kind, format_table, measure_real, write_real
 from kdae.cards import shipped_models
-from kdae.data import KDAE_PHOTOS, load_pictures
+from kdae.data import KDAE_PHOTOS
 from kdae.errors import UserError
 from kdae.images import Picture, write_image
+from tests.helpers import read_once
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     data = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
-    for number, picture in enumerate(load_pictures(KDAE_PHOTOS, "test", 3, 2).arrays):
+    for number, picture in enumerate(read_once(KDAE_PHOTOS, "test", 3, 2).arrays):
         clean = picture[:48, :48]
         noisy = np.clip(clean + rng.normal(0, 15, clean.shape), 0, 255).astype(np.uint8)
         for name, pixels in ((f"{number}_real", noisy), (f"{number}_mean", clean)):

@@ -27,6 +27,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture
+def few_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves a few tiles, for tests of how the data set is made, not of what it holds."""
+    manifest = read_manifest()
+    few = manifest | {"tiles": dict(list(manifest["tiles"].items())[::12])}
+    monkeypatch.setattr(kdae.data.photos, "read_manifest", lambda: few)
+
+
 # The tiles in the package.
 
 
@@ -118,6 +126,7 @@ def test_load_pictures(data_dir: Path) -> None:
     assert grey.description.startswith("kdae_photos (validation): ")
 
 
+@pytest.mark.usefixtures("few_tiles")
 def test_building_is_silent(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,6 +135,7 @@ def test_building_is_silent(
     assert not caplog.records
 
 
+@pytest.mark.usefixtures("few_tiles")
 def test_a_second_process_may_be_first(tmp_path: Path) -> None:
     kdae.data.photos._build(tmp_path)
     (done,) = (tmp_path / "kdae_photos").iterdir()
@@ -135,6 +145,7 @@ def test_a_second_process_may_be_first(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["kdae_photos"]
 
 
+@pytest.mark.usefixtures("few_tiles")
 def test_it_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     assert Path(prepared_builder().data_path).is_relative_to(tmp_path)
@@ -146,6 +157,7 @@ def test_it_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert prepared_builder().is_prepared()
 
 
+@pytest.mark.usefixtures("few_tiles")
 def test_a_folder_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,15 +114,31 @@ def test_the_same_command_goes_on(
     np.testing.assert_array_equal(read_image(out / "a.png").pixels, expected)
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures that takes a while."""
+    top = tmp_path_factory.mktemp("many")
+    for seed in range(60):
+        save(top / f"{seed:03}.png", noise_image(200, 200, 3, seed=seed))
+    return top
+
+
+@pytest.fixture(scope="module")
+def denoised(many: Path, denoiser: Denoiser) -> dict[str, np.ndarray]:
+    """What each of these pictures becomes."""
+    return {path.name: denoiser.denoise(read_image(path).pixels) for path in many.iterdir()}
+
+
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_in_the_middle(
-    tmp_path: Path, run: str, denoiser: Denoiser, kill: signal.Signals
+    tmp_path: Path,
+    run: str,
+    many: Path,
+    denoised: dict[str, np.ndarray],
+    kill: signal.Signals,
 ) -> None:
-    top, out = tmp_path / "in", tmp_path / "out"
-    names = [f"{place:03}.png" for place in range(60)]
-    for seed, name in enumerate(names):
-        save(top / name, noise_image(200, 200, 3, seed=seed))
-    arguments = [str(top), "-o", str(out), "--model", run]
+    out, names = tmp_path / "out", sorted(denoised)
+    arguments = [str(many), "-o", str(out), "--model", run]
     with warm.Command("-m", "kdae.denoise", *arguments) as command:
         end = time.monotonic() + 300
         while len(list(out.glob("[0-9]*.png"))) < 3:
@@ -142,10 +158,8 @@ def test_stopped_in_the_middle(
     else:
         assert ended.code == -signal.SIGKILL
     assert main(arguments) == 0
-    for name in names:
-        result = read_image(out / name).pixels
-        expected = denoiser.denoise(read_image(top / name).pixels)
-        np.testing.assert_array_equal(result, expected)
+    for name, expected in denoised.items():
+        np.testing.assert_array_equal(read_image(out / name).pixels, expected)
     assert sorted(path.name for path in out.iterdir()) == [LOCK, *names, JOURNAL]
     again = [name for name in early if (out / name).stat().st_mtime_ns != early[name]]
     assert len(again) <= (4 if kill == signal.SIGKILL else 0)

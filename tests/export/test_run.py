@@ -29,6 +29,7 @@ from tests.helpers import (
     TINY,
     calibrate_quickly,
     noise_image,
+    skip_plots,
     tiny_card,
     tiny_model,
     tiny_run,
@@ -56,7 +57,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "validation": {"patch": 16},
         }
     )
-    return train(config, folder / "small")
+    with pytest.MonkeyPatch.context() as patch:
+        skip_plots(patch)
+        return train(config, folder / "small")
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """The lecture: its measuring functions are correct, and every claim runs."""
 
 import base64
-import functools
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ from scipy.ndimage import gaussian_filter
 
 from kdae.data import KDAE_PHOTOS, Pictures, load_pictures
 from kdae.errors import UserError
-from kdae.lecture import CLAIMS
+from kdae.lecture import CLAIMS, lab
 from kdae.lecture.__main__ import main
+from kdae.lecture.claims import descent, generalization, indicator
 from kdae.lecture.claims.alone import MASK, SHARED, with_noise
 from kdae.lecture.claims.cheating import hand_made
 from kdae.lecture.claims.descent import chain_rule_difference
@@ -28,22 +28,16 @@ from kdae.lecture.filters import SIZE, Bank, bank, level
 from kdae.lecture.lab import Lab
 from kdae.lecture.report import Entry, Outcome, as_html, as_json
 from kdae.train import run as training
-from tests.helpers import noise_image, skip_plots
+from tests.helpers import noise_image, read_once, skip_plots
 
 # TensorFlow warns that input pipelines remain graphs.
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
 
 
-def reads_photographs_once() -> Callable[..., Pictures]:
-    """Returns `load_pictures` with a memory for the photographs of the package."""
-    kept = functools.cache(load_pictures)
-
-    def load(source: Any, *args: Any, **options: Any) -> Pictures:
-        # Folders may change.
-        read = kept if source == KDAE_PHOTOS else load_pictures
-        return read(source, *args, **options)
-
-    return load
+def load(source: Any, *args: Any, **options: Any) -> Pictures:
+    """Loads pictures, those of the package once; folders may change."""
+    read = read_once if source == KDAE_PHOTOS else load_pictures
+    return read(source, *args, **options)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +51,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     tf.config.run_functions_eagerly(True)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training, "load_pictures", reads_photographs_once())
+            for module in (training, lab, descent, generalization, indicator):
+                patch.setattr(module, "load_pictures", load)
             skip_plots(patch)
             assert main(["--quick", "--out", str(out)]) == 0
         yield out
@@ -89,7 +84,7 @@ def test_the_page_names_the_statements_that_do_not_hold(quick: Path) -> None:
     report = json.loads((quick / "report.json").read_text())
     page = (quick / "report.html").read_text()
     checks = [check for claim in report["claims"] for check in claim["checks"]]
-    # After twelve steps of training some statements cannot hold.
+    # After six steps of training some statements cannot hold.
     failed = sum(not check["holds"] for check in checks)
     assert 0 < failed < len(checks)
     assert page.count("<b>Does not hold:</b>") == failed

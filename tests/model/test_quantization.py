@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kdae.model import quantization
 from kdae.model.quantization import best_range, choose_ranges, walk, with_ranges
 from tests.helpers import noise_image, tiny_model
 
@@ -62,6 +63,22 @@ def test_what_is_added_shares_a_range() -> None:
     assert len({ranges[name] for name in coarse}) == 1
     assert ranges["down0_conv"] != ranges["down1_conv"]
     assert ranges["head_conv"] != ranges["denoised"] == (0.0, 1.0)
+
+
+def test_ranges_of_sums_are_narrowed_while_the_picture_gets_better() -> None:
+    model, picture = tiny_model(3), noise_image(32, 32, 3, dtype=np.float32)
+    right = choose_ranges(model, [picture])
+    fine = {name for name in right if right[name] == right["skip0"]}
+    wide = right | {
+        name: (2 * low, 2 * high) for name, (low, high) in right.items() if name in fine
+    }
+    shared = {name: "skip0" if name in fine else name for name in right}
+
+    narrowed = quantization._narrowed(model, wide, shared, [picture])
+    assert {name for name in wide if narrowed[name] != wide[name]} == fine
+    assert np.ptp(right["skip0"]) <= np.ptp(narrowed["skip0"]) < np.ptp(wide["skip0"])
+    # Narrower than that they cut off too much.
+    assert quantization._narrowed(model, right, shared, [picture]) == right
 
 
 def test_a_sum_on_the_levels_of_its_parts_is_exact() -> None:

@@ -18,7 +18,7 @@ from kdae.errors import UserError
 from kdae.images import Picture, read_image, write_image
 from kdae.train import run, train
 from kdae.train.config import config_from_dict
-from tests.helpers import tiny_card, tiny_model
+from tests.helpers import skip_plots, tiny_card, tiny_model
 from tests.train.test_run import equal
 
 OFFSET, GAIN, SIGMA = 1000, 7, 150
@@ -56,6 +56,12 @@ def settings(camera: Path, **train: Any) -> dict[str, Any]:
 def whole(camera: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
     return train(config_from_dict(settings(camera)), out)
+
+
+@pytest.fixture(autouse=True)
+def unplotted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skips the plots of all runs but `whole`, which is made before."""
+    skip_plots(monkeypatch)
 
 
 def test_the_card_says_what_was_measured(whole: Path) -> None:

@@ -57,8 +57,11 @@ def test_neighbours_and_their_regularizer() -> None:
     assert plain == pytest.approx(np.mean((first / 2 - second) ** 2), rel=1e-5)
     # r = f(g1) - g2 - (g1(f) - g2(f)), here g1 / 2 - g2 - (g1 - g2) / 2 = -g2 / 2.
     full = float(data_term(halved, (NOISY, cells), near, SQUARES, 1.0))
-    assert full - plain == pytest.approx(2 * np.mean((second / 2) ** 2), rel=1e-5)
-    expected = np.mean([-10 * np.log10(np.mean((first[k] - second[k]) ** 2)) for k in (0, 1)])
+    assert full - plain == pytest.approx(0.5 * np.mean((second / 2) ** 2), rel=1e-5)
+    # Of each of two pictures there are two inputs.
+    expected = np.mean(
+        [-10 * np.log10(np.mean((first[k::2] - second[k::2]) ** 2)) for k in (0, 1)]
+    )
     examples = [(NOISY[k : k + 1], cells[k : k + 1]) for k in (0, 1)]
     assert validate(identity, examples, near) == pytest.approx(expected, rel=1e-5)
 
@@ -71,11 +74,10 @@ def test_no_gradient_flows_through_the_whole_picture_of_the_regularizer() -> Non
     with tf.GradientTape() as tape:
         batch = (noisy, cells)
         term = data_term(lambda x: scale * x, batch, Supervision("neighbors"), SQUARES, 1.0)
-    # d/ds of mean((s g1 - g2)^2) + 2 mean((s g1 - g2 - (g1 - g2) / 2)^2), the last half fixed.
+    # d/ds of mean((s g1 - g2)^2) + mean((s g1 - g2 - (g1 - g2) / 2)^2) / 2, with that
+    # (g1 - g2) / 2 fixed.
     inner = 0.5 * first - second
-    expected = np.mean(2 * inner * first) + 2 * np.mean(
-        2 * (inner - (first - second) / 2) * first
-    )
+    expected = np.mean(2 * inner * first) + np.mean((inner - (first - second) / 2) * first)
     assert float(tape.gradient(term, scale)) == pytest.approx(expected, rel=1e-4)
 
 

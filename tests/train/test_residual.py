@@ -17,6 +17,28 @@ def test_independent_noise_is_not_suspicious() -> None:
     assert residual.warnings() == []
 
 
+def test_the_coarse_part_of_the_noise_may_stay() -> None:
+    def mean_of_nine(noisy: np.ndarray) -> np.ndarray:
+        near = (-1, 0, 1)
+        rolled = [np.roll(noisy, (y, x), axis=(1, 2)) for y in near for x in near]
+        return np.asarray(np.mean(rolled, axis=0))
+
+    residual = measure_residual([WHITE], mean_of_nine)
+    # Variance 1 - 2/9 + 9/81 of the noise, covariance -2/9 + 6/81: a sixth.
+    assert residual.along_rows == pytest.approx(-1 / 6, abs=0.02)
+    assert not any("along" in warning for warning in residual.warnings())
+
+
+def test_what_the_best_prediction_from_neighbours_leaves_is_told() -> None:
+    shared = (WHITE + np.roll(WHITE, 1, axis=2)) / 2
+    # Correlations 1, 1/2, 0, 0, ...: of a pixel, the two neighbours tell half their sum.
+    told = (np.roll(shared, 1, axis=2) + np.roll(shared, -1, axis=2)) / 2
+    residual = measure_residual([shared], lambda _: told)
+    assert residual.along_rows == pytest.approx(-1 / 4, abs=0.02)
+    [warning] = residual.warnings()
+    assert "along rows (-0.2" in warning
+
+
 def test_noise_along_rows_is_told() -> None:
     # The mean of two independent neighbours: neighbours share one of two, correlation 1/2.
     shared = (WHITE + np.roll(WHITE, 1, axis=2)) / 2

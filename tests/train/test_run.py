@@ -3,8 +3,6 @@
 import csv
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,57 +114,50 @@ def arguments(photos: Path, out: Path, **train: object) -> list[str]:
     return [word for pair in pairs for word in ("--set", pair)] + ["--out", str(out)]
 
 
-def test_killed_and_resumed_bit_for_bit(whole: Path, photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "killed"
-    # Started anew, not by `warm`: this shows the command as users start it.
-    command = [sys.executable, "-m", "kdae.train", *arguments(photos, out)]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
-        # Killed as soon as some checkpoint after the first is there, wherever that is.
-        deadline = time.monotonic() + 300
-        while len(list(out.glob("checkpoints/*.index"))) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    assert not (out / MODEL).exists()
-    assert main([*arguments(photos, out), "--resume"]) == 0
-    assert equal(out, whole)
-    rows = (out / "history.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows] == ["step", "8", "16", "24"]
-
-
-def test_ctrl_c_saves_everything(
+def test_killed_interrupted_and_resumed_bit_for_bit(
     whole: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "stopped"
-    real = loop.build_step
-    taken = 0  # by the function of each stage together
+    words = arguments(photos, out)
+    with warm.Command("-m", "kdae.train", *words) as command:
+        # Killed as soon as some checkpoint after the first is there, wherever that is.
+        deadline = time.monotonic() + 300
+        while len(list(out.glob("checkpoints/*.index"))) < 2 and time.monotonic() < deadline:
+            assert command.code is None, command.ended()
+            time.sleep(0.01)
+        command.send(signal.SIGKILL)
+        assert command.ended().code == -signal.SIGKILL
+    assert not (out / MODEL).exists()
 
-    def interrupted(*args: object, **kw: bool) -> object:
-        function = real(*args, **kw)  # type: ignore[arg-type]
+    # Resumed, and stopped by Ctrl-C in the second stage, which it had not begun: a stage takes
+    # seconds to begin.
+    real = loop.build_step
+
+    def interrupted(*args: Any, **kw: bool) -> object:
+        function, state = real(*args, **kw), args[1]
 
         def step_function(batches: Iterator[Any]) -> object:
-            nonlocal taken
-            taken += 1
-            if taken == 11:
+            if int(state.step) == 14:
                 raise KeyboardInterrupt
             return function(batches)
 
         return step_function
 
-    monkeypatch.setattr(loop, "build_step", interrupted)
-    assert main(arguments(photos, out)) == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "build_step", interrupted)
+        assert main([*words, "--resume"]) == 130
     card = json.loads((out / "model-card.json").read_text())
-    assert card["training"]["steps"] == 10
-    # The card's figure is that of the weights of step 10, not the history's, of step 8.
+    assert card["training"]["steps"] == 14
+    # The card's figure is that of the weights of step 14, not the history's, of step 8.
     rows = list(csv.DictReader((out / "history.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == ["8"]
     assert card["results"][0]["psnr"] != pytest.approx(float(rows[0]["psnr"]), abs=1e-3)
-    monkeypatch.undo()
+
     # The config may be left out: the folder has it.
     assert main(["--out", str(out), "--resume"]) == 0
     assert equal(out, whole)
+    rows = list(csv.DictReader((out / "history.csv").read_text().splitlines()))
+    assert [row["step"] for row in rows] == ["8", "16", "24"]
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
     assert main(["--out", str(out), "--resume"]) == 0  # nothing left to do
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before

@@ -101,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             target = exports / name
             target.mkdir(parents=True)
             requests.append(ExportRequest(name, in_float32(model), card, target, MAX_PIXELS))
-        for request, artifacts in zip(requests, exporter.export_all(requests), strict=True):
+        for request, artifacts in zip(
+            requests, exporter.export_all(requests, VARIANTS), strict=True
+        ):
             name, target = request.name, request.folder
             by_variant = {artifact.variant: artifact for artifact in artifacts}
             pictures = examples(int(request.card["channels"]))[:PHOTOGRAPHS]

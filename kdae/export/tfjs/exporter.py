@@ -67,8 +67,13 @@ _INSTALL = (
 )
 
 # The converter runs in a separate process, because its import prints and changes the process.
+# JAX and the decision forests, which it imports for other kinds of models, take seconds.
 _CONVERT = """
-import json, sys
+import json, sys, types
+jax = types.ModuleType("tensorflowjs.converters.jax_conversion")
+jax.convert_jax = None
+forests = types.ModuleType("tensorflow_decision_forests")
+sys.modules.update({module.__name__: module for module in (jax, forests)})
 from tensorflowjs.converters.converter import convert
 for arguments in json.load(sys.stdin):
     convert(arguments)
@@ -81,12 +86,19 @@ def export(request: ExportRequest) -> list[Artifact]:
     return artifacts
 
 
-def export_all(requests: Sequence[ExportRequest]) -> list[list[Artifact]]:
-    """Does as `export` for several models; the converter, slow to import, starts once."""
+def export_all(
+    requests: Sequence[ExportRequest], variants: Sequence[str] = tuple(_VARIANTS)
+) -> list[list[Artifact]]:
+    """Does as `export` for several models; the converter, slow to import, starts once.
+
+    Args:
+        requests: The models.
+        variants: What is written beside the encoder: `float32`, `float16`, `uint8`.
+    """
     with tempfile.TemporaryDirectory(prefix="kdae-") as name:
         tasks = []
         for number, request in enumerate(requests):
-            tasks += _save_all(request, Path(name) / str(number))
+            tasks += _save_all(request, Path(name) / str(number), variants)
         done = subprocess.run(
             [sys.executable, "-c", _CONVERT],
             input=json.dumps(tasks),
@@ -95,13 +107,13 @@ def export_all(requests: Sequence[ExportRequest]) -> list[list[Artifact]]:
         )
     if done.returncode:
         raise RuntimeError(f"the TF.js converter failed: {done.stderr[-2000:]}")
-    return [_complete(request) for request in requests]
+    return [_complete(request, variants) for request in requests]
 
 
 _FLAGS = ["--input_format=tf_saved_model", "--signature_name=serving_default"]
 
 
-def _save_all(request: ExportRequest, folder: Path) -> list[list[str]]:
+def _save_all(request: ExportRequest, folder: Path, variants: Sequence[str]) -> list[list[str]]:
     """Saves the graphs of a model; returns the arguments of the conversions that are due."""
     exact, rounded, half = (folder / part for part in ("exact", _ROUNDED, "encoder"))
     _save_denoiser(request.model, exact)
@@ -114,26 +126,28 @@ def _save_all(request: ExportRequest, folder: Path) -> list[list[str]]:
     )
     tasks = [
         [
-            *(*_FLAGS, *flags),
+            *(*_FLAGS, *_VARIANTS[variant][0]),
             str(rounded if variant == _ROUNDED else exact),
             str(request.folder / variant),
         ]
-        for variant, (flags, _) in _VARIANTS.items()
+        for variant in variants
     ]
     return [*tasks, [*_FLAGS, _HALF, str(half), str(request.folder / "encoder")]]
 
 
-def _complete(request: ExportRequest) -> list[Artifact]:
+def _complete(request: ExportRequest, variants: Sequence[str]) -> list[Artifact]:
     """Adds the card and the check tile to the folders that the converter has made."""
     channels, multiple = int(request.card["channels"]), int(request.card["size_multiple"])
     check = check_tile(request.model, channels)
     for folder in request.folder.iterdir():
         write_card(dict(request.card), folder / CARD)
-    for variant in _VARIANTS:
+    for variant in variants:
         (request.folder / variant / CHECK).write_bytes(check)
     return [
-        Artifact(variant, request.folder / variant, bounds, multiple, clipped=False)
-        for variant, (_, bounds) in _VARIANTS.items()
+        Artifact(
+            variant, request.folder / variant, _VARIANTS[variant][1], multiple, clipped=False
+        )
+        for variant in variants
     ]
 
 
