@@ -86,7 +86,7 @@ def test_the_first_light_and_right_variant_is_taken() -> None:
     assert choose("x", rows) == "uint8"
     assert next(rows) == half  # has not been measured
     assert choose("x", [bytes_ | {"psnr_change": -0.06}, half]) == "float16"
-    assert choose("x", [bytes_ | {"max_difference": 2.1 / 255}, half]) == "float16"
+    assert choose("x", [bytes_ | {"max_difference": 3.1 / 255}, half]) == "float16"
     assert choose("x", [bytes_ | {"failures": ["differs"]}, half]) == "float16"
     with pytest.raises(UserError, match=r"uint8 has 1,000,000 bytes, loses 0\.060 dB"):
         choose("x", [bytes_ | {"psnr_change": -0.06}, half | {"bytes": 2_000_000}])

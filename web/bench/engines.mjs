@@ -67,7 +67,8 @@ const server = createServer((request, response) => {
   if (!existsSync(file)) return response.writeHead(404).end();
   const body = readFileSync(file);
   if (!path.startsWith("/model")) bytes += gzipSync(body, { level: 9 }).length;
-  response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" }).end(body);
+  const packed = file.endsWith(".gzip") ? { "content-encoding": "gzip" } : {}; // as TF.js does not unpack them
+  response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", ...packed }).end(body);
 });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 

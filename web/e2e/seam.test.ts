@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import { env, setBackend, type Tensor, tensor4d } from "@tensorflow/tfjs-core";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
@@ -14,7 +15,10 @@ import { cleanTile, type TileStore } from "../src/picture/tile.ts";
 import { DIST } from "./server.ts";
 
 const FOLDER = join(DIST, "models/photo");
-const read = (name: string) => readFileSync(join(FOLDER, name));
+const read = (name: string) => {
+  const bytes = readFileSync(join(FOLDER, name));
+  return name.endsWith(".gzip") ? gunzipSync(bytes) : bytes;
+};
 
 async function loadModel(): Promise<(image: FloatImage) => Promise<FloatImage>> {
   env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);

