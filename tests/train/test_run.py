@@ -133,7 +133,7 @@ def test_killed_interrupted_and_resumed_bit_for_bit(
     # seconds to begin.
     real = loop.build_step
 
-    def interrupted(*args: Any, **kw: bool) -> object:
+    def interrupted(*args: Any, **kw: Any) -> object:
         function, state = real(*args, **kw), args[1]
 
         def step_function(batches: Iterator[Any]) -> object:
