@@ -12,7 +12,7 @@ _LIKE_NEIGHBORS = 0.2
 """Correlations from which a warning is given.
 
 A network leaves the coarse part of independent noise, so neighbours in what it removes are
-slightly anticorrelated: by -0.05 to -0.13 in eight networks of `kdae.benchmark alone`. Of noise
+slightly anticorrelated: by -0.05 to -0.14 in eight networks that were trained on it. Of noise
 that neighbours share it removes what they do not tell; with the best linear prediction that is
 correlated by -0.17 to -0.8.
 """
