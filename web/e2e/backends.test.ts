@@ -24,7 +24,7 @@ async function useModel(page: Page, name: string): Promise<void> {
 }
 
 test.each(["wasm", "webgl", "webgpu"])(
-  "%s: the page's output for a noisy tile equals that of kdae.denoise within 2/255",
+  "%s: the page's output for a noisy tile equals that of kdae.denoise within 3/255",
   { timeout: 400_000 },
   async (backend) => {
     const page = await rig.visit();
@@ -45,7 +45,8 @@ test.each(["wasm", "webgl", "webgpu"])(
       const difference = largest(ours.data, keras.data);
       const onTile = Number(await row(page, backend).getAttribute("data-difference"));
       console.log(`${model}, ${backend}: ${difference} of 255 from Keras; check tile, not rounded: ${onTile.toFixed(3)}`);
-      expect(difference).toBeLessThanOrEqual(2);
+      // Weights of 8 bits differ by up to 2.3 of 255 (web/tools/models.py), rounded results by one more level.
+      expect(difference).toBeLessThanOrEqual(3);
       expect(onTile).toBeLessThanOrEqual(2);
       expect(largest(ours.data, (await decode(page, noisy)).data)).toBeGreaterThan(20); // the model did something
     }
