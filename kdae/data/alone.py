@@ -4,8 +4,8 @@ The squared error to a noisy target whose noise has a mean of 0 differs from tha
 picture by a constant, the variance of the noise. A network that minimizes it therefore learns
 to denoise, as long as the noise of the target is independent of what the network sees:
 
-- `repeats`: the target is another shot of the same scene, or the mean of all others, which has
-  less noise (Noise2Noise, Lehtinen et al. 2018);
+- `repeats`: the target is the mean of all other shots of the same scene (Noise2Noise, Lehtinen
+  et al. 2018, with one other shot);
 - `neighbors`: of every 2x2 pixels one goes into a half-size input and the mean of its two
   neighbours into the target (Neighbor2Neighbor, Huang et al. 2021);
 - `blind_spot`: some pixels are replaced by others from around them, and the error counts at
