@@ -117,7 +117,7 @@ def test_table(rows: list[Row]) -> None:
     (bm3d,) = (line for line in lines if line.startswith("| BM3D"))
     assert " / ".join(f"{value:.2f}" for value in one) + " (first 1)" in bm3d
 
-    slow = [row | {"cpu_seconds_per_megapixel": 123.4} for row in rows]
+    slow = [{**row, "cpu_seconds_per_megapixel": 123.4} for row in rows]
     assert format_table(slow).splitlines()[2].endswith("| 120 |")
 
 
