@@ -56,6 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     engines.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="M", help=f"a shipped one ({DEFAULT_MODEL})"
     )
+    rounded = verbs.add_parser("rounding", help="what the TFLite files in 8 bits lose")
+    rounded.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], metavar="M")
+    rounded.add_argument(
+        "--exports", type=Path, default=Path("exports"), metavar="DIR", help="(exports)"
+    )
+    rounded.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder of clean pictures"
+    )
     pipeline = verbs.add_parser(
         "pipeline", help="compare the speed of training with that from memory"
     )
@@ -134,6 +142,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     elif args.verb in ("quality", "real"):
         _compare(args.verb, args.data, args.out, args.models_only)
+    elif args.verb == "rounding":
+        from kdae.benchmark.rounding import format_table, measure_rounding
+
+        print(format_table(measure_rounding(args.model, args.exports, args.data)))
     elif args.verb == "folder":
         print(measure_folder(args.model, args.data))
     elif args.verb == "memory":
