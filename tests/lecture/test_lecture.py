@@ -84,7 +84,7 @@ def test_the_page_names_the_statements_that_do_not_hold(quick: Path) -> None:
     report = json.loads((quick / "report.json").read_text())
     page = (quick / "report.html").read_text()
     checks = [check for claim in report["claims"] for check in claim["checks"]]
-    # After six steps of training some statements cannot hold.
+    # After four steps of training some statements cannot hold.
     failed = sum(not check["holds"] for check in checks)
     assert 0 < failed < len(checks)
     assert page.count("<b>Does not hold:</b>") == failed
