@@ -22,7 +22,14 @@ from kdae.export.photographs import calibration_pictures, examples
 from kdae.model import ModelConfig, build_denoiser, describe, load_model, save_model
 from kdae.model.quantization import choose_ranges
 from kdae.model.rounding import with_rounded_filters
-from tests.helpers import TINY, calibrate_quickly, noise_image, tiny_card, tiny_model
+from tests.helpers import (
+    TINY,
+    calibrate_quickly,
+    measure_quickly,
+    noise_image,
+    tiny_card,
+    tiny_model,
+)
 
 VARIANTS = ("float32", "float16", "int8", "float32-nhwc", "float16-nhwc", "float32-256")
 CONFIGS = [
@@ -71,6 +78,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_card(describe(model, "small"), run / CARD)
     with pytest.MonkeyPatch.context() as patch:
         calibrate_quickly(patch, exporter)
+        measure_quickly(patch)
         arguments = ["--model", str(run), "--format", "onnx", "--out", str(folder / "exports")]
         assert main(arguments) == 0
     return folder / "exports" / "small"
@@ -175,8 +183,7 @@ def test_the_shipped_model_loses_little_in_8_bits(
     """Signed weights lost 0.92 dB on a processor without VNNI."""
     model, card = load_model("photo")
     rounded = with_rounded_filters(model)
-    # Not whole photographs: a quarter of each is enough, and takes a quarter of the time.
-    ranges = choose_ranges(rounded, calibration_pictures(card, exporter.TILE // 2, count=16))
+    ranges = choose_ranges(rounded, calibration_pictures(card, exporter.TILE, count=16))
     path = tmp_path / "photo-int8.onnx"
     path.write_bytes(build_onnx(rounded, card, ranges=ranges).SerializeToString())
     artifact = Artifact("int8", path, Bounds(None, 0.15), card["size_multiple"])
