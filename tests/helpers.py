@@ -89,12 +89,6 @@ def calibrate_quickly(patch: pytest.MonkeyPatch, exporter: ModuleType) -> None:
     patch.setattr(photographs, "load_pictures", read_once)
 
 
-def measure_quickly(patch: pytest.MonkeyPatch) -> None:
-    """Lets the export command compare files with Keras on 3 photographs; 8 take it seconds."""
-    few = functools.cache(lambda channels: photographs.examples(channels)[:3])
-    patch.setattr("kdae.export.run.examples", few)
-
-
 def skip_plots(patch: pytest.MonkeyPatch) -> None:
     """Lets training draw no plots, which take a third of a run of a dozen steps."""
     for name in ("plot_curves", "plot_samples"):

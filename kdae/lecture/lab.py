@@ -43,7 +43,7 @@ NET: Overrides = {
     "validation": {"patch": 128, "limit": 10},
 }  # fmt: skip
 # A quick lecture begins with this network: it is traced in less than half the time.
-QUICK_NET: Overrides = {"model": {"widths": [4, 8]}, "train": {"optimizer": "adam"}}
+QUICK_NET: Overrides = {"model": {"widths": [4, 8]}, "train": {"optimizer": "sgd"}}
 QUICK: Overrides = {
     "train": {"steps": 4, "batch": 2, "patch": 32, "warmup": 2, "validate_every": 2,
               "checkpoint_every": 4},

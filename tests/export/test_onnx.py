@@ -25,7 +25,6 @@ from kdae.model.rounding import with_rounded_filters
 from tests.helpers import (
     TINY,
     calibrate_quickly,
-    measure_quickly,
     noise_image,
     tiny_card,
     tiny_model,
@@ -78,7 +77,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_card(describe(model, "small"), run / CARD)
     with pytest.MonkeyPatch.context() as patch:
         calibrate_quickly(patch, exporter)
-        measure_quickly(patch)
         arguments = ["--model", str(run), "--format", "onnx", "--out", str(folder / "exports")]
         assert main(arguments) == 0
     return folder / "exports" / "small"

@@ -15,7 +15,7 @@ from kdae.export.__main__ import main
 from kdae.export.formats import NotRun
 from kdae.export.tfjs import exporter as tfjs
 from kdae.model import build_denoiser, describe, encoder, load_model, save_model
-from tests.helpers import TINY, measure_quickly, noise_image, touch
+from tests.helpers import TINY, noise_image, touch
 
 VARIANTS = ("float32", "float16", "uint8")
 INSTALL = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-converter"
@@ -66,9 +66,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the command makes of the run."""
     out = tmp_path_factory.mktemp("exports")
-    with pytest.MonkeyPatch.context() as patch:
-        measure_quickly(patch)
-        assert main(["--model", str(run), "--format", "tfjs", "--out", str(out)]) == 0
+    assert main(["--model", str(run), "--format", "tfjs", "--out", str(out)]) == 0
     return out / "small"
 
 
