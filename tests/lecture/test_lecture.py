@@ -4,13 +4,11 @@ import base64
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -32,9 +30,6 @@ from kdae.tune import run as searching
 from kdae.tune import sealed
 from tests.helpers import noise_image, read_once, skip_plots
 
-# TensorFlow warns that input pipelines remain graphs.
-pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
-
 
 def load(
     source: Any, split: str, channels: int, limit: Any = None, *rest: Any, **more: Any
@@ -47,24 +42,19 @@ def load(
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every claim, cut to seconds.
 
-    The two dozen trainings are cut further: they read the photographs once, draw no plots, and
-    run without graphs, since tracing a step takes longer than a dozen eager ones.
+    The two dozen trainings are cut further: they read the photographs once and draw no plots.
     """
     out = tmp_path_factory.mktemp("lecture")
-    tf.config.run_functions_eagerly(True)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            for module in (training, lab, descent, generalization, indicator, sealed):
-                patch.setattr(module, "load_pictures", load)
-            skip_plots(patch)
-            patch.setattr(searching, "plot_search", lambda *_: None)
-            assert main(["--quick", "--out", str(out)]) == 0
-        yield out
-    finally:
-        tf.config.run_functions_eagerly(False)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (training, lab, descent, generalization, indicator, sealed):
+            patch.setattr(module, "load_pictures", load)
+        skip_plots(patch)
+        patch.setattr(searching, "plot_search", lambda *_: None)
+        assert main(["--quick", "--out", str(out)]) == 0
+    return out
 
 
 def test_every_claim_is_measured(quick: Path) -> None:
