@@ -12,6 +12,7 @@ export type Pick = (left: readonly Tile[]) => number;
  * once; what comes of a tile still under way is then of no interest.
  *
  * @param clean cleans one tile with one lane; its errors end the work.
+ * @param faster lanes that take over once they are there, if there are any.
  */
 export async function denoise<Lane>(
   lanes: readonly Lane[],
@@ -20,25 +21,32 @@ export async function denoise<Lane>(
   signal: AbortSignal,
   onTile: OnTile,
   pick: Pick = () => 0,
+  faster: Promise<readonly Lane[]> = Promise.resolve([]),
 ): Promise<void> {
   signal.throwIfAborted();
   const left = [...tiles];
   let broken = false;
+  let team = lanes;
   const work = async (lane: Lane): Promise<void> => {
-    while (left.length > 0 && !broken && !signal.aborted) {
+    while (left.length > 0 && !broken && !signal.aborted && team.includes(lane)) {
       const [tile] = left.splice(pick(left), 1);
-      await clean(tile, lane);
+      await clean(tile, lane).catch((error) => {
+        broken = true;
+        throw error;
+      });
       if (!signal.aborted) onTile(tile);
     }
   };
+  let relay: Promise<unknown> = Promise.resolve();
+  void faster.then((better) => {
+    if (better.length === 0 || left.length === 0) return;
+    team = better;
+    relay = Promise.all(better.map(work));
+    relay.catch(() => {}); // may fail before somebody waits
+  });
   const abort = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   abort.catch(() => {}); // may come when nobody waits any more
-  try {
-    await Promise.race([abort, Promise.all(lanes.map(work))]);
-  } catch (error) {
-    broken = true;
-    throw error;
-  }
+  await Promise.race([abort, Promise.all(lanes.map(work)).then(() => relay)]);
 }

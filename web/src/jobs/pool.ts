@@ -5,7 +5,7 @@ import { problem } from "../protocol/errors.ts";
 import { type Backend, BACKENDS } from "../protocol/engine.ts";
 import { best, type Trial, tryBackends } from "./choose.ts";
 import { Lane, type Link, TOLERANCE } from "./lane.ts";
-import { fetchModel, type Model } from "./models.ts";
+import { fetchModel, fetchSkeleton, type Model } from "./models.ts";
 import type { Ready } from "./whole.ts";
 
 /** What the page shows of the pool. */
@@ -24,6 +24,8 @@ const LEAST_PIXELS = 240 * 240;
 const CHECK_MS = 40_000;
 const PATIENT_CHECK_MS = 180_000;
 const MOST_LANES = 4;
+/** From how many pixels on LiteRT.js is worth its 3 MB. */
+const LARGE = 4e6;
 
 /** Lanes that run at once: a GPU is one, a CPU has cores; small machines have little memory. */
 export function laneCount(backend: Backend, cores: number, gigabytes: number): number {
@@ -46,6 +48,9 @@ export class Pool {
   private readonly models = new Map<string, Model>();
   /** The lane whose backend is fetched while the model is on its way. */
   private early: { lane: Lane; backend: Promise<Backend | undefined> } | undefined;
+  /** Lanes of LiteRT.js, from the first large picture on; they are given up if they fail. */
+  private helpers: Promise<Lane[]> | undefined;
+  private helpless = false;
   private backend: Backend | undefined;
   private maxPixels = 0;
   private choice: Choice = "auto";
@@ -101,6 +106,42 @@ export class Pool {
     this.stale = true; // a choice under way must not be disturbed, but then made again
   }
 
+  /**
+   * Lanes that clean a picture of so many pixels in less time than those at hand, once they are
+   * there; none where that is not known to be so.
+   */
+  async faster(pixels: number): Promise<readonly Lane[]> {
+    const { model, name } = this;
+    if (this.backend !== "wasm" || this.choice !== "auto" || this.helpless || pixels < LARGE || !model || !name) return [];
+    try {
+      return await this.help(model, this.folder(name));
+    } catch {
+      this.dismiss(); // offline, or a browser that cannot: what is at hand goes on
+      return [];
+    }
+  }
+
+  private async help(model: Model, folder: string): Promise<readonly Lane[]> {
+    const skeleton = await fetchSkeleton(folder);
+    this.helpers ??= Promise.all(this.lanes.map(async () => {
+      const lane = new Lane(this.link);
+      await lane.start("litert");
+      return lane;
+    }));
+    const lanes = await this.helpers;
+    const files = { ...model.files, skeleton };
+    for (const lane of lanes) await lane.load({ ...model, files });
+    if ((await lanes[0].check(model)).difference > TOLERANCE) throw problem("NoBackend", "litert");
+    return lanes;
+  }
+
+  /** Stops the lanes of LiteRT.js for good. */
+  private dismiss(): void {
+    this.helpless = true;
+    void this.helpers?.then((lanes) => lanes.forEach((lane) => lane.stop()), () => {});
+    this.helpers = undefined;
+  }
+
   /** How to cut pictures for the model and lanes at hand. */
   rules(): TileRules {
     if (!this.model) throw problem("NoModel");
@@ -133,6 +174,10 @@ export class Pool {
     const { backend, name } = this;
     if (failed !== this.lanes) return true; // replaced already, by hand
     if (!backend || !name) return false;
+    if (this.helpers) {
+      this.dismiss(); // it may have been their fault
+      return true;
+    }
     const smaller = this.maxPixels / 4;
     this.stop();
     if (smaller >= LEAST_PIXELS) {

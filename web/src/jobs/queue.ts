@@ -6,6 +6,9 @@ import { denoise } from "./denoise.ts";
 import { DEFAULT_MODEL } from "./models.ts";
 import type { Pool } from "./pool.ts";
 
+/** How long a large picture waits for faster lanes before those at hand begin. */
+const GRACE_MS = 3000;
+
 /** "later": it has no result of the model chosen, and gets one when it is looked at or saved. */
 export type ItemState = "later" | "waiting" | "working" | "done" | "cancelled" | "failed";
 
@@ -233,7 +236,10 @@ export class Queue {
     };
     const pick = (left: readonly Tile[]) =>
       item === this.selected && this.view ? nearest(left, this.view) : 0;
-    await denoise(lanes, rest.tiles, clean, signal, onTile, pick);
+    const faster = this.pool.faster(info.width * info.height);
+    // Lanes that never saw a large tile take little memory: faster ones get a moment to come first.
+    await Promise.race([faster, new Promise((resolve) => setTimeout(resolve, GRACE_MS))]);
+    await denoise(lanes, rest.tiles, clean, signal, onTile, pick, faster);
     item.results.set(model, rest.seconds);
     this.rests.delete(key(item));
   }
