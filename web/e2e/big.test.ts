@@ -95,6 +95,8 @@ test(`a picture dropped on a page that was never visited is clean within ${FIRST
 // What happens twice is the page's doing, not that of a busy machine.
 test(`${MEGAPIXELS} megapixels: in time, with bounded memory and no frozen frames`, { timeout: 400_000, retry: 1 }, async () => {
   const page = await rig.visit({ viewport: { width: 1280, height: 800 } });
+  const asked: string[] = [];
+  page.context().on("request", (request) => asked.push(request.url()));
   await engineReady(page);
   const folder = mkdtempSync(join(tmpdir(), "kdae-big-"));
   const path = join(folder, "big.png"); // by its path: a buffer would pass through the page
@@ -123,6 +125,7 @@ test(`${MEGAPIXELS} megapixels: in time, with bounded memory and no frozen frame
   );
   // Where other programs hold the cores, the page can only do all things later.
   const slowdown = seconds / (work / CORES);
+  expect(asked.filter((url) => /litert_wasm.*\.wasm$/.test(url)).length).toBeGreaterThan(0); // no GPU here
   expect(gap).toBeLessThan(slowdown < 1.5 ? 50 : (50 * slowdown) / 1.5);
   expect(most - before).toBeLessThan(MEGABYTES);
   expect(work).toBeLessThan(60 * CORES * (MEGAPIXELS / 12));

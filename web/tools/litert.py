@@ -1,12 +1,13 @@
 """Writes what LiteRT.js needs beside the weights that the page has for TF.js.
 
     litert.bin.gzip   the model's .tflite file with all weights 0 and the shapes of one size
-    litert.json       {"side": that size, "shapes": [[byte, value], ...], "weights": {NAME: byte}}
+    litert.json       {"side": SIZE, "shapes": [[BYTE, VALUE], ...], "weights": {NAME: BYTE}}
 
-`shapes` names the heights in the file and their values; a width lies 4 bytes behind its height.
-Both scale with the picture, as the network has nothing but convolutions of `same` padding,
-additions and DepthToSpace. `weights` names where the weights of that name in `model.json` begin:
-float32 [out, height, width, in]. So the page fetches weights once, for both engines.
+`shapes` names the heights in the file and their values; a width lies 4 bytes behind its
+height. Both scale with the picture, as the network has nothing but convolutions of `same`
+padding, additions and DepthToSpace. `weights` names where the weights of that name in
+`model.json` begin: float32 [out, height, width, in]. So the page fetches weights once, for both
+engines.
 """
 
 import json
