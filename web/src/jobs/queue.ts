@@ -238,8 +238,10 @@ export class Queue {
       item === this.selected && this.view ? nearest(left, this.view) : 0;
     const faster = this.pool.faster(info.width * info.height);
     // Lanes that never saw a large tile take little memory: faster ones get a moment to come first.
-    await Promise.race([faster, new Promise((resolve) => setTimeout(resolve, GRACE_MS))]);
-    await denoise(lanes, rest.tiles, clean, signal, onTile, pick, faster);
+    const pause = new Promise<undefined>((resolve) => setTimeout(resolve, GRACE_MS));
+    const soon = await Promise.race([faster, pause]);
+    const first = soon?.length ? soon : lanes;
+    await denoise(first, rest.tiles, clean, signal, onTile, pick, soon ? undefined : faster);
     item.results.set(model, rest.seconds);
     this.rests.delete(key(item));
   }
