@@ -51,7 +51,7 @@ export class Pool {
   /** Lanes of LiteRT.js, from the first large picture on; they are given up if they fail. */
   private helpers: Promise<Lane[]> | undefined;
   private helpless = false;
-  private backend: Backend | undefined;
+  backend: Backend | undefined;
   private maxPixels = 0;
   private choice: Choice = "auto";
   private stale = false;
