@@ -14,6 +14,7 @@ const machine = vi.hoisted(() => ({
   offline: new Set<string>(),
   fetched: [] as string[],
   engines: new Map<number, string>(),
+  stopped: new Set<number>(),
 }));
 
 vi.mock("../src/jobs/lane.ts", () => ({
@@ -31,12 +32,17 @@ vi.mock("../src/jobs/lane.ts", () => ({
     async check(): Promise<object> {
       return { difference: machine.wrong.has(this.backend ?? "") ? 99 : 0.1, milliseconds: 5 };
     }
-    stop(): void {}
+    stop(): void {
+      machine.stopped.add(this.id);
+    }
   },
 }));
 vi.mock("../src/jobs/models.ts", () => ({
   DEFAULT_MODEL: "photo",
-  fetchSkeleton: async () => ({}),
+  fetchSkeleton: async (folder: string) => {
+    if (machine.offline.has(`${folder}'s skeleton`)) throw Object.assign(new Error(folder), { name: "NoModel" });
+    return {};
+  },
   fetchModel: async (folder: string) => {
     if (machine.offline.has(folder)) throw Object.assign(new Error(folder), { name: "NoModel" });
     machine.fetched.push(folder);
@@ -81,6 +87,7 @@ beforeEach(() => {
   machine.wrong = new Set();
   machine.offline = new Set();
   machine.fetched = [];
+  machine.stopped = new Set();
 });
 
 test("enough memory: the first backend does it", async () => {
@@ -112,8 +119,57 @@ test("nothing works: the picture fails by name, after all were tried", async () 
 test("without a GPU LiteRT.js cleans large pictures, and them only", async () => {
   expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["webgpu"] });
   machine.wrong = new Set(["webgpu", "webgl"]);
-  expect(await clean(4000, 3000)).toMatchObject({ state: "done", backend: "wasm", engines: ["litert"] });
+  expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["litert"] });
   expect(await clean()).toMatchObject({ state: "done", engines: ["wasm"] });
+});
+
+test("lanes of LiteRT.js take the place of those at hand, which end; so does all that a failure leaves", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  const [first, second] = pool.lanes;
+  await pool.hasten(4000 * 3000);
+  const helper = pool.relieve(first);
+  expect(pool.lanes).toEqual([helper, second]);
+  expect(helper.backend).toBe("litert");
+  expect(pool.relieve(helper)).toBe(helper);
+  expect([first, second, helper].map(({ id }) => machine.stopped.has(id))).toEqual([true, false, false]);
+  const other = pool.relieve(second);
+  await pool.weaken(pool.lanes);
+  expect([second, helper, other].every(({ id }) => machine.stopped.has(id))).toBe(true);
+  await pool.prepare("photo");
+  await pool.hasten(4000 * 3000);
+  expect(pool.relieve(pool.lanes[0]).backend).toBe("wasm");
+});
+
+test("another model stays with LiteRT.js where it has a file for it, and else goes back to TF.js", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  await pool.hasten(4000 * 3000);
+  const helpers = [...pool.lanes].map((lane) => pool.relieve(lane));
+  await pool.prepare("color");
+  expect(pool.lanes).toEqual(helpers);
+  machine.offline.add("gray's skeleton");
+  await pool.prepare("gray");
+  expect(pool.lanes.map(({ backend }) => backend)).toEqual(["wasm", "wasm"]);
+  expect(helpers.every(({ id }) => machine.stopped.has(id))).toBe(true);
+  await pool.hasten(4000 * 3000);
+  expect(pool.relieve(pool.lanes[0]).backend).toBe("wasm");
+  machine.offline.clear(); // it was the network's fault alone
+  await pool.hasten(4000 * 3000);
+  expect(pool.relieve(pool.lanes[0]).backend).toBe("litert");
+});
+
+test("a model that came while LiteRT.js was prepared for another gets no help meanwhile", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  await pool.hasten(4000 * 3000);
+  await pool.prepare("color");
+  const [lane] = pool.lanes;
+  expect(pool.relieve(lane)).toBe(lane);
+  expect(machine.stopped).not.toContain(lane.id);
 });
 
 test("where LiteRT.js comes out wrong, does not start or fails, TF.js does it", async () => {

@@ -4,17 +4,17 @@ import factory from "@litertjs/core/wasm/litert_wasm_internal.js";
 import wasm from "@litertjs/core/wasm/litert_wasm_internal.wasm?url";
 import type { FloatImage } from "../maths/pixels.ts";
 import { type Plan, resize, withWeights } from "../maths/weights.ts";
-import type { ModelFiles } from "../protocol/engine.ts";
+import type { ModelFiles, Skeleton } from "../protocol/engine.ts";
 
 interface Loaded {
   readonly file: Uint8Array<ArrayBuffer>;
   readonly plan: Plan;
-  /** The model for pictures of `size`, which was asked for last. */
-  compiled?: CompiledModel;
-  size: string;
 }
 
 const models = new Map<string, Loaded>();
+/** The model that ran last, for pictures of one size: each takes about 400 bytes a pixel, so there is one. */
+let compiled: { readonly key: string; readonly model: CompiledModel } | undefined;
+let last: Promise<unknown> = Promise.resolve();
 
 export async function start(): Promise<void> {
   if (!(await supportsFeature("relaxedSimd"))) throw new Error("no relaxed SIMD");
@@ -23,31 +23,44 @@ export async function start(): Promise<void> {
   await loadLiteRt("bundled.js");
 }
 
-export function load(name: string, { json, weights, skeleton }: ModelFiles): void {
-  if (!skeleton) throw new Error(`${name} has no file for LiteRT.js`);
-  const specs = JSON.parse(json).weightsManifest.flatMap((group: { weights: unknown[] }) => group.weights);
-  models.get(name)?.compiled?.delete();
-  models.set(name, { file: withWeights(skeleton.file, skeleton.plan, specs, weights), plan: skeleton.plan, size: "" });
+export function has(name: string): boolean {
+  return models.has(name);
 }
 
-export async function run(name: string, { data, width, height, channels }: FloatImage): Promise<FloatImage> {
-  const model = models.get(name);
-  if (!model) throw new Error(`no model ${name}`);
-  const size = `${width} x ${height}`;
-  if (model.size !== size) {
-    model.compiled?.delete();
-    model.size = "";
-    resize(model.file, model.plan, width, height);
-    model.compiled = await loadAndCompile(model.file, { accelerator: "wasm" });
-    model.size = size;
-  }
+/** Loads a model under a name that no other has. */
+export function load(name: string, { json, weights }: ModelFiles, { file, plan }: Skeleton): void {
+  const specs = JSON.parse(json).weightsManifest.flatMap((group: { weights: unknown[] }) => group.weights);
+  models.set(name, { file: withWeights(file, plan, specs, weights), plan });
+}
+
+async function compile(name: string, width: number, height: number): Promise<CompiledModel> {
+  const key = `${name} ${width} ${height}`;
+  if (compiled?.key === key) return compiled.model;
+  compiled?.model.delete();
+  compiled = undefined;
+  const { file, plan } = models.get(name) as Loaded;
+  resize(file, plan, width, height);
+  const model = await loadAndCompile(file, { accelerator: "wasm" });
+  compiled = { key, model };
+  return model;
+}
+
+async function runOne(name: string, { data, width, height, channels }: FloatImage): Promise<FloatImage> {
+  const model = await compile(name, width, height);
   const input = Tensor.fromTypedArray(data, [1, height, width, channels]);
   try {
-    const [output] = await (model.compiled as CompiledModel).run(input);
+    const [output] = await model.run(input);
     const result = (await output.data()).slice() as Float32Array;
     output.delete();
     return { data: result, width, height, channels };
   } finally {
     input.delete();
   }
+}
+
+/** Runs a model once those asked for before have ended: they may be compiled for another size. */
+export function run(name: string, image: FloatImage): Promise<FloatImage> {
+  const turn = last.then(() => runOne(name, image));
+  last = turn.catch(() => {});
+  return turn;
 }

@@ -1,4 +1,4 @@
-/** The engine worker: runs graph models on one TF.js backend, or with LiteRT.js. */
+/** The engine worker: runs graph models on one TF.js backend, or where it can with LiteRT.js. */
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { type io, memory, type Tensor, tensor4d } from "@tensorflow/tfjs-core";
 import type { FloatImage } from "../maths/pixels.ts";
@@ -20,6 +20,8 @@ interface Loaded {
 
 const models = new Map<string, Loaded>();
 let litert: typeof import("./litert.ts") | undefined;
+/** TF.js beside LiteRT.js, for models that only TF.js can run; not started without one. */
+let beside: Promise<void> | undefined;
 
 async function start(engine: Engine): Promise<void> {
   if (engine !== "litert") return backends.start(engine);
@@ -28,8 +30,9 @@ async function start(engine: Engine): Promise<void> {
 }
 
 async function load(name: string, files: ModelFiles): Promise<void> {
-  if (litert) return litert.load(name, files);
-  const { json, weights } = files;
+  const { json, weights, skeleton } = files;
+  if (litert && skeleton) return litert.load(name, files, skeleton);
+  if (litert) await (beside ??= backends.start("wasm"));
   const { modelTopology, weightsManifest, signature, format } = JSON.parse(json);
   const weightSpecs = weightsManifest.flatMap((group: { weights: unknown[] }) => group.weights);
   const artifacts = { modelTopology, weightSpecs, weightData: weights, signature, format };
@@ -52,7 +55,7 @@ async function toImage(tensor: Tensor): Promise<FloatImage> {
 }
 
 async function run(name: string, image: FloatImage): Promise<Moved<FloatImage[]>> {
-  if (litert) {
+  if (litert?.has(name)) {
     const result = await litert.run(name, image);
     return new Moved([result], [result.data.buffer as ArrayBuffer]);
   }

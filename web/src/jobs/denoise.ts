@@ -7,12 +7,14 @@ export type OnTile = (tile: Tile) => void;
 /** Chooses the next of the tiles left, by its index: asked anew for every tile. */
 export type Pick = (left: readonly Tile[]) => number;
 
+/** Chooses the lane that goes on in the place of one: asked anew for every tile. */
+export type Swap<Lane> = (lane: Lane) => Lane;
+
 /**
  * Every lane takes the next tile and cleans it, until none is left. An abort rejects at
  * once; what comes of a tile still under way is then of no interest.
  *
  * @param clean cleans one tile with one lane; its errors end the work.
- * @param faster lanes that take over once they are there, if there are any.
  */
 export async function denoise<Lane>(
   lanes: readonly Lane[],
@@ -21,14 +23,15 @@ export async function denoise<Lane>(
   signal: AbortSignal,
   onTile: OnTile,
   pick: Pick = () => 0,
-  faster: Promise<readonly Lane[]> = Promise.resolve([]),
+  swap: Swap<Lane> = (lane) => lane,
 ): Promise<void> {
   signal.throwIfAborted();
   const left = [...tiles];
   let broken = false;
-  let team = lanes;
-  const work = async (lane: Lane): Promise<void> => {
-    while (left.length > 0 && !broken && !signal.aborted && team.includes(lane)) {
+  const work = async (first: Lane): Promise<void> => {
+    let lane = first;
+    while (left.length > 0 && !broken && !signal.aborted) {
+      lane = swap(lane);
       const [tile] = left.splice(pick(left), 1);
       await clean(tile, lane).catch((error) => {
         broken = true;
@@ -37,16 +40,9 @@ export async function denoise<Lane>(
       if (!signal.aborted) onTile(tile);
     }
   };
-  let relay: Promise<unknown> = Promise.resolve();
-  void faster.then((better) => {
-    if (better.length === 0 || left.length === 0) return;
-    team = better;
-    relay = Promise.all(better.map(work));
-    relay.catch(() => {}); // may fail before somebody waits
-  });
   const abort = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   abort.catch(() => {}); // may come when nobody waits any more
-  await Promise.race([abort, Promise.all(lanes.map(work)).then(() => relay)]);
+  await Promise.race([abort, Promise.all(lanes.map(work))]);
 }

@@ -236,12 +236,10 @@ export class Queue {
     };
     const pick = (left: readonly Tile[]) =>
       item === this.selected && this.view ? nearest(left, this.view) : 0;
-    const faster = this.pool.faster(info.width * info.height);
-    // Lanes that never saw a large tile take little memory: faster ones get a moment to come first.
-    const pause = new Promise<undefined>((resolve) => setTimeout(resolve, GRACE_MS));
-    const soon = await Promise.race([faster, pause]);
-    const first = soon?.length ? soon : lanes;
-    await denoise(first, rest.tiles, clean, signal, onTile, pick, soon ? undefined : faster);
+    // Lanes that come a moment later clean all tiles, and in less time.
+    const pause = new Promise((resolve) => setTimeout(resolve, GRACE_MS));
+    await Promise.race([this.pool.hasten(info.width * info.height), pause]);
+    await denoise(lanes, rest.tiles, clean, signal, onTile, pick, (lane) => this.pool.relieve(lane));
     item.results.set(model, rest.seconds);
     this.rests.delete(key(item));
   }
