@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { chooseModel, done, engineReady, makePicture, openFile, roughest, saved, useRig, watchGaps } from "./browser.ts";
+import { chooseModel, done, engineReady, labReady, makePicture, openFile, roughest, saved, useRig, watchGaps } from "./browser.ts";
 
 const rig = useRig();
 
@@ -137,6 +137,14 @@ test(`${MEGAPIXELS} megapixels: in time, with bounded memory and no frozen frame
   expect(await roughest(blank, bytes)).toBeLessThan(10); // no tile was left out
   await blank.context().close();
   rmSync(folder, { recursive: true });
+
+  // LiteRT.js is at work now. What it cannot run is left to TF.js: the Lab's encoder, and the stand-in.
+  await page.evaluate(() => { location.hash = "#lab"; });
+  await labReady(page);
+  expect(Number.parseFloat((await page.textContent("#lab-psnr")) ?? "")).toBeGreaterThan(23); // 20 without a model
+  await page.evaluate(() => { location.hash = ""; });
+  await chooseModel(page, "standin");
+  await done(page);
 });
 
 test(`${(HUGE_WIDTH * HUGE_HEIGHT) / 1e6} megapixels go in and come out whole`, { timeout: 300_000 }, async () => {

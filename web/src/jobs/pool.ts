@@ -18,7 +18,7 @@ export type PoolState =
 export type Choice = Backend | "auto";
 
 /** Tiles to begin with, and the smallest to fall back to, in pixels. */
-const MOST_PIXELS: Record<Backend, number> = { webgpu: 768 * 768, webgl: 640 * 640, wasm: 960 * 960 };
+const MOST_PIXELS: Record<Backend, number> = { webgpu: 768 * 768, webgl: 640 * 640, wasm: 912 * 912 };
 const LEAST_PIXELS = 240 * 240;
 /** A backend that does not answer is passed over; one chosen by hand gets more time. */
 const CHECK_MS = 40_000;
