@@ -9,13 +9,18 @@ import gzip
 import json
 import os
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from tools.litert import skeleton
 from tools.models import choose, compress
 
-from kdae.cards import CARD, load_card, locate_model, shipped_models
+from kdae.cards import CARD, load_card, locate_model, shipped_models, weights_folder
 from kdae.errors import UserError
 
 WEB = Path(__file__).parent
@@ -109,6 +114,42 @@ def test_compressed_weights_are_the_weights(tmp_path: Path) -> None:
     packed = [(tmp_path / name).read_bytes() for name in group["paths"]]
     assert [gzip.decompress(content) for content in packed] == list(shards.values())
     assert len(packed[0]) < 100
+
+
+def test_a_file_without_weights_becomes_the_model_again() -> None:
+    content = (weights_folder() / "gray.tflite").read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    kernels = {}
+    for number, tensor in enumerate(model.subgraphs[0].tensors):
+        data = model.buffers[tensor.buffer].data
+        if data is not None and len(tensor.shape) == 4:
+            kernel = np.frombuffer(bytes(data), "<f4").reshape(tensor.shape)
+            kernels[f"layer{number}"] = kernel.transpose(1, 2, 3, 0)
+    assert len(kernels) == 22
+    packed, plan = skeleton(content, kernels, [f"net/{name}_1/kernel" for name in kernels])
+    assert len(gzip.compress(packed)) < 10_000
+
+    # As `src/maths/weights.ts` does it.
+    filled = bytearray(packed)
+    for name, place in plan["weights"].items():
+        data = kernels[name.split("/")[1][:-2]].transpose(3, 0, 1, 2).tobytes()
+        filled[place : place + len(data)] = data
+    height, width = 24, 40
+    for place, length in plan["shapes"]:
+        struct.pack_into("<2i", filled, place, length * height // 64, length * width // 64)
+    picture = np.random.default_rng(0).random((1, height, width, 1), np.float32)
+    results = []
+    for file in (bytes(filled), content):
+        interpreter = Interpreter(model_content=file)
+        (given,), (got,) = interpreter.get_input_details(), interpreter.get_output_details()
+        if file == content:
+            interpreter.resize_tensor_input(given["index"], picture.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], picture)
+        interpreter.invoke()
+        results.append(interpreter.get_tensor(got["index"]))
+    np.testing.assert_array_equal(*results)
+    assert np.abs(results[0] - picture).max() > 0.05  # the weights are there
 
 
 def test_models_are_the_shipped_ones(page: None) -> None:

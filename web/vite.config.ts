@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
-/** Fetched with the first visit; other models, and what reads HEIC, are cached when they are first used. */
-const PRECACHED = /^(assets\/(?!heic|libheif)|icons\/icon\.svg|icons\/icon-192|samples\/|models\/(models\.json|photo\/|photo-encoder\/)|manifest)/;
+/** Fetched with the first visit; other models, LiteRT.js, and what reads HEIC, are cached when they are first used. */
+const PRECACHED = /^(assets\/(?!heic|libheif|litert)|icons\/icon\.svg|icons\/icon-192|samples\/|models\/(models\.json|photo\/|photo-encoder\/)|manifest)/;
 
 /** Writes dist/sw.js: the service worker with this build's version and file list. */
 function serviceWorker(): Plugin {

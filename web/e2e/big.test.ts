@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { chooseModel, done, engineReady, makePicture, openFile, roughest, saved, useRig, watchGaps } from "./browser.ts";
+import { chooseModel, done, engineReady, labReady, makePicture, openFile, roughest, saved, useRig, watchGaps } from "./browser.ts";
 
 const rig = useRig();
 
@@ -95,6 +95,8 @@ test(`a picture dropped on a page that was never visited is clean within ${FIRST
 // What happens twice is the page's doing, not that of a busy machine.
 test(`${MEGAPIXELS} megapixels: in time, with bounded memory and no frozen frames`, { timeout: 400_000, retry: 1 }, async () => {
   const page = await rig.visit({ viewport: { width: 1280, height: 800 } });
+  const asked: string[] = [];
+  page.context().on("request", (request) => asked.push(request.url()));
   await engineReady(page);
   const folder = mkdtempSync(join(tmpdir(), "kdae-big-"));
   const path = join(folder, "big.png"); // by its path: a buffer would pass through the page
@@ -123,6 +125,7 @@ test(`${MEGAPIXELS} megapixels: in time, with bounded memory and no frozen frame
   );
   // Where other programs hold the cores, the page can only do all things later.
   const slowdown = seconds / (work / CORES);
+  expect(asked.filter((url) => /litert_wasm.*\.wasm$/.test(url)).length).toBeGreaterThan(0); // no GPU here
   expect(gap).toBeLessThan(slowdown < 1.5 ? 50 : (50 * slowdown) / 1.5);
   expect(most - before).toBeLessThan(MEGABYTES);
   expect(work).toBeLessThan(60 * CORES * (MEGAPIXELS / 12));
@@ -134,6 +137,14 @@ test(`${MEGAPIXELS} megapixels: in time, with bounded memory and no frozen frame
   expect(await roughest(blank, bytes)).toBeLessThan(10); // no tile was left out
   await blank.context().close();
   rmSync(folder, { recursive: true });
+
+  // LiteRT.js is at work now. What it cannot run is left to TF.js: the Lab's encoder, and the stand-in.
+  await page.evaluate(() => { location.hash = "#lab"; });
+  await labReady(page);
+  expect(Number.parseFloat((await page.textContent("#lab-psnr")) ?? "")).toBeGreaterThan(23); // 20 without a model
+  await page.evaluate(() => { location.hash = ""; });
+  await chooseModel(page, "standin");
+  await done(page);
 });
 
 test(`${(HUGE_WIDTH * HUGE_HEIGHT) / 1e6} megapixels go in and come out whole`, { timeout: 300_000 }, async () => {

@@ -22,3 +22,8 @@ declare module "libheif-js/libheif-wasm/libheif.js" {
     onAbort(reason: unknown): void;
   }): LibHeif;
 }
+
+/** The script that LiteRT.js would fetch for itself; see `engine/litert.ts`. */
+declare module "@litertjs/core/wasm/litert_wasm_internal.js" {
+  export default function factory(settings: object): Promise<object>;
+}

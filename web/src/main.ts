@@ -29,7 +29,7 @@ const link: Link = {
 let state: PoolState | undefined;
 const showPool = (): void => {
   if (!state) return;
-  showState(state, pool.lanes[0]?.backend, pool.model);
+  showState(state, pool.backend, pool.model);
   clean.setPreparing(preparingText(state), fetched(state));
 };
 const pool: Pool = new Pool(

@@ -3,11 +3,12 @@ import { describe, expect, test, vi } from "vitest";
 import { best, type Tester, tryBackends } from "../src/jobs/choose.ts";
 import { denoise } from "../src/jobs/denoise.ts";
 import { largestDifference } from "../src/jobs/lane.ts";
-import { fetchFiles, parseCheck, weightBytes } from "../src/jobs/models.ts";
+import { fetchFiles, parseCheck } from "../src/jobs/models.ts";
 import { laneCount } from "../src/jobs/pool.ts";
 import type { FloatImage } from "../src/maths/pixels.ts";
 import { planTiles, type Rect, type Tile } from "../src/maths/tiles.ts";
 import { cleanTile, type TileStore } from "../src/picture/tile.ts";
+import { fromHalf, resize, weightBytes, withWeights } from "../src/maths/weights.ts";
 import type { Backend, Probe } from "../src/protocol/engine.ts";
 
 /** A picture of one channel whose pixels are their own index. */
@@ -89,6 +90,26 @@ describe("denoise", () => {
     const clean = async (tile: Tile) => void order.push(tile);
     await denoise([blur], tiles, clean, never, () => {}, (left) => left.length - 1);
     expect(order).toEqual([...tiles].reverse());
+  });
+
+  test("another lane takes the place of one between two of its tiles", async () => {
+    const tiles = planTiles(100, 72, RULES);
+    const by: string[] = [];
+    const busy = new Set<string>();
+    const clean = async (_: Tile, lane: string) => {
+      by.push(lane);
+      busy.add(lane);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      busy.delete(lane);
+    };
+    const swap = (lane: string) => {
+      expect(busy).not.toContain(lane);
+      return lane === "a" && by.length > 3 ? "c" : lane;
+    };
+    await denoise(["a", "b"], tiles, clean, never, () => {}, undefined, swap);
+    expect(by.slice(0, 4)).toEqual(["a", "b", "a", "b"]);
+    expect(new Set(by.slice(4))).toEqual(new Set(["b", "c"]));
+    expect(by).toHaveLength(tiles.length);
   });
 
   test("an abort rejects at once, though a tile never ends, and begins no other", async () => {
@@ -184,11 +205,34 @@ test("check tiles: two squares of bytes", () => {
 
 test("bytes of weights, by their stored type", () => {
   const weights = [
-    { shape: [3, 3, 3, 40], dtype: "float32", quantization: { dtype: "float16" } },
-    { shape: [2], dtype: "int32" },
-    { shape: [], dtype: "float32" },
+    { name: "a", shape: [3, 3, 3, 40], dtype: "float32", quantization: { dtype: "float16" } },
+    { name: "b", shape: [2], dtype: "int32" },
+    { name: "c", shape: [], dtype: "float32" },
   ];
-  expect(weightBytes([{ weights }])).toBe(2160 + 8 + 4);
+  expect(weightBytes(weights)).toBe(2160 + 8 + 4);
+});
+
+test("float16: normal, subnormal and negative numbers", () => {
+  const bits = [0x3c00, 0xc000, 0x3555, 0x0001, 0x8000, 0x7bff];
+  const expected = [1, -2, 0.333251953125, 2 ** -24, -0, 65504];
+  expect(bits.map(fromHalf)).toEqual(expected);
+});
+
+test("weights go to their places in a TFLite file, and its shapes to those of the picture", () => {
+  const specs = [
+    { name: "x", shape: [1, 2, 1, 2], dtype: "float32", quantization: { dtype: "uint8", scale: 0.5, min: -1 } },
+    { name: "y", shape: [1, 1, 2, 2], dtype: "float32", quantization: { dtype: "float16" } },
+  ];
+  const weights = new Uint8Array([0, 1, 2, 3, 0x00, 0x3c, 0x00, 0x40, 0x00, 0x42, 0x00, 0x44]).buffer;
+  const plan = { side: 64, shapes: [[0, 64], [8, 16]] as const, weights: { y: 16, x: 32 } };
+  const filled = withWeights(new Uint8Array(48), plan, specs, weights);
+  const view = new DataView(filled.buffer);
+  const floats = (at: number) => [0, 4, 8, 12].map((more) => view.getFloat32(at + more, true));
+  expect(floats(32)).toEqual([-1, 0, -0.5, 0.5]); // out 0: both columns; out 1: both columns
+  expect(floats(16)).toEqual([1, 3, 2, 4]);
+  resize(filled, plan, 1096, 8);
+  expect([0, 4, 8, 12].map((at) => view.getInt32(at, true))).toEqual([8, 1096, 2, 274]);
+  expect(() => withWeights(filled, { ...plan, weights: { x: 32 } }, specs, weights)).toThrow(/no place for y/);
 });
 
 test("weights come as they are or compressed, in one buffer", async () => {

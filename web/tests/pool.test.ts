@@ -13,6 +13,8 @@ const machine = vi.hoisted(() => ({
   wrong: new Set<string>(),
   offline: new Set<string>(),
   fetched: [] as string[],
+  engines: new Map<number, string>(),
+  stopped: new Set<number>(),
 }));
 
 vi.mock("../src/jobs/lane.ts", () => ({
@@ -22,17 +24,25 @@ vi.mock("../src/jobs/lane.ts", () => ({
     backend: Backend | undefined;
     engine = { call: async () => "hardware" };
     async start(backend: Backend): Promise<void> {
+      if (machine.offline.has(backend)) throw new Error(`${backend} does not start`);
       this.backend = backend;
+      machine.engines.set(this.id, backend);
     }
     async load(): Promise<void> {}
     async check(): Promise<object> {
       return { difference: machine.wrong.has(this.backend ?? "") ? 99 : 0.1, milliseconds: 5 };
     }
-    stop(): void {}
+    stop(): void {
+      machine.stopped.add(this.id);
+    }
   },
 }));
 vi.mock("../src/jobs/models.ts", () => ({
   DEFAULT_MODEL: "photo",
+  fetchSkeleton: async (folder: string) => {
+    if (machine.offline.has(`${folder}'s skeleton`)) throw Object.assign(new Error(folder), { name: "NoModel" });
+    return {};
+  },
   fetchModel: async (folder: string) => {
     if (machine.offline.has(folder)) throw Object.assign(new Error(folder), { name: "NoModel" });
     machine.fetched.push(folder);
@@ -47,15 +57,17 @@ vi.mock("../src/jobs/models.ts", () => ({
 
 const noLink = { connect: () => {}, disconnect: () => {} };
 
-/** Cleans one picture of 1200 x 900 and tells how it ended, and with what. */
-async function clean(): Promise<{ state: string; error: string; backend: string; phases: string[] }> {
+/** Cleans one picture and tells how it ended, and with what; `engines` are those whose tiles came out. */
+async function clean(width = 1200, height = 900): Promise<{ state: string; error: string; backend: string; phases: string[]; engines: string[] }> {
+  const engines = new Set<string>();
   const phases: string[] = [];
   const pool = new Pool((state: PoolState) => phases.push(state.phase), (name) => name, noLink);
   const calls: Record<string, (...args: never[]) => unknown> = {
-    open: () => ({ width: 1200, height: 900, grey: false, opaque: true }),
+    open: () => ({ width, height, grey: false, opaque: true }),
     clean: (_: number, { source: { width, height } }: Tile, id: number) => {
-      const backend = pool.lanes.find((lane) => lane.id === id)?.backend ?? "none";
+      const backend = machine.engines.get(id) ?? "none";
       if (!(width * height <= machine.holds[backend])) throw problem("EngineFailed", "out of memory");
+      engines.add(backend);
     },
   };
   const pictures = { call: async (name: string, args: never[]) => calls[name]?.(...args) };
@@ -63,7 +75,7 @@ async function clean(): Promise<{ state: string; error: string; backend: string;
     const queue = new Queue(pictures as unknown as Client<PictureCalls>, pool, ({ state, error }) => {
       if (state !== "done" && state !== "failed") return;
       const backend = pool.lanes[0]?.backend ?? "none";
-      resolve({ state, error: error instanceof Error ? error.name : "", backend, phases });
+      resolve({ state, error: error instanceof Error ? error.name : "", backend, phases, engines: [...engines] });
     });
     queue.add([{ name: "x.png", blob: new Blob() }]);
   });
@@ -71,10 +83,11 @@ async function clean(): Promise<{ state: string; error: string; backend: string;
 
 beforeEach(() => {
   vi.stubGlobal("navigator", { hardwareConcurrency: 2 });
-  machine.holds = { webgpu: 1e9, webgl: 1e9, wasm: 1e9 };
+  machine.holds = { webgpu: 1e9, webgl: 1e9, wasm: 1e9, litert: 1e9 };
   machine.wrong = new Set();
   machine.offline = new Set();
   machine.fetched = [];
+  machine.stopped = new Set();
 });
 
 test("enough memory: the first backend does it", async () => {
@@ -101,6 +114,73 @@ test("nothing works: the picture fails by name, after all were tried", async () 
   machine.holds = { webgpu: 100, webgl: 100, wasm: 100 };
   const { state, error } = await clean();
   expect([state, error]).toEqual(["failed", "EngineFailed"]);
+});
+
+test("without a GPU LiteRT.js cleans large pictures, and them only", async () => {
+  expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["webgpu"] });
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["litert"] });
+  expect(await clean()).toMatchObject({ state: "done", engines: ["wasm"] });
+});
+
+test("lanes of LiteRT.js take the place of those at hand, which end; so does all that a failure leaves", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  const [first, second] = pool.lanes;
+  await pool.hasten(4000 * 3000);
+  const helper = pool.relieve(first);
+  expect(pool.lanes).toEqual([helper, second]);
+  expect(helper.backend).toBe("litert");
+  expect(pool.relieve(helper)).toBe(helper);
+  expect([first, second, helper].map(({ id }) => machine.stopped.has(id))).toEqual([true, false, false]);
+  const other = pool.relieve(second);
+  await pool.weaken(pool.lanes);
+  expect([second, helper, other].every(({ id }) => machine.stopped.has(id))).toBe(true);
+  await pool.prepare("photo");
+  await pool.hasten(4000 * 3000);
+  expect(pool.relieve(pool.lanes[0]).backend).toBe("wasm");
+});
+
+test("another model stays with LiteRT.js where it has a file for it, and else goes back to TF.js", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  await pool.hasten(4000 * 3000);
+  const helpers = [...pool.lanes].map((lane) => pool.relieve(lane));
+  await pool.prepare("color");
+  expect(pool.lanes).toEqual(helpers);
+  machine.offline.add("gray's skeleton");
+  await pool.prepare("gray");
+  expect(pool.lanes.map(({ backend }) => backend)).toEqual(["wasm", "wasm"]);
+  expect(helpers.every(({ id }) => machine.stopped.has(id))).toBe(true);
+  await pool.hasten(4000 * 3000);
+  expect(pool.relieve(pool.lanes[0]).backend).toBe("wasm");
+  machine.offline.clear(); // it was the network's fault alone
+  await pool.hasten(4000 * 3000);
+  expect(pool.relieve(pool.lanes[0]).backend).toBe("litert");
+});
+
+test("a model that came while LiteRT.js was prepared for another gets no help meanwhile", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  await pool.hasten(4000 * 3000);
+  await pool.prepare("color");
+  const [lane] = pool.lanes;
+  expect(pool.relieve(lane)).toBe(lane);
+  expect(machine.stopped).not.toContain(lane.id);
+});
+
+test("where LiteRT.js comes out wrong, does not start or fails, TF.js does it", async () => {
+  machine.wrong = new Set(["webgpu", "webgl", "litert"]);
+  expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["wasm"] });
+  machine.wrong.delete("litert");
+  machine.offline = new Set(["litert"]);
+  expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["wasm"] });
+  machine.offline.clear();
+  machine.holds.litert = 100;
+  expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["wasm"] });
 });
 
 /** A table of pictures of 4000 x 3000 whose tiles are cleaned one at a time, by hand. */

@@ -113,7 +113,7 @@ test("the parts do not mix: who may import whom", () => {
   const allowed: Record<string, RegExp> = {
     maths: /^maths$/,
     protocol: /^(protocol|maths)$/,
-    engine: /^(engine|protocol|maths|@tensorflow.*)$/,
+    engine: /^(engine|protocol|maths|@(tensorflow|litertjs).*)$/,
     picture: /^(picture|protocol|maths|utif2|client-zip|libheif-js.*)$/,
     jobs: /^(jobs|protocol|maths)$/,
     view: /^(view|jobs|protocol|maths|words)$/,

@@ -3,7 +3,8 @@
 It replaces these files:
 
     web/public/models/models.json     the names of the models, the default of the page first
-                      NAME/           the TF.js model with compressed weights, card, check tile
+                      NAME/           the TF.js model with compressed weights, card, check tile,
+                                      and what LiteRT.js needs beside (see `litert.py`)
                       NAME-encoder/   the same up to the features of every scale, for the Lab
     web/tests/golden/NAME.png         the result of `kdae.denoise` for noisy.png beside it
 """
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kdae.cards import DEFAULT_MODEL, shipped_models
+from kdae.cards import DEFAULT_MODEL, shipped_models, weights_folder
 from kdae.errors import UserError, run_main
 from kdae.images import Picture, read_image, write_image
 
@@ -70,18 +71,23 @@ def compress(folder: Path) -> None:
     file = folder / "model.json"
     model = json.loads(file.read_text(encoding="utf-8"))
     for group in model["weightsManifest"]:
-        shards = [folder / name for name in group["paths"]]
-        for shard in shards:
-            packer = zlib.compressobj(9, wbits=31, memLevel=7, strategy=zlib.Z_FILTERED)
-            packed = packer.compress(shard.read_bytes()) + packer.flush()
-            shard.with_name(f"{shard.name}.gzip").write_bytes(packed)
-            shard.unlink()
-        group["paths"] = [f"{shard.name}.gzip" for shard in shards]
+        group["paths"] = [pack(folder / name).name for name in group["paths"]]
     file.write_text(json.dumps(model), encoding="utf-8")
+
+
+def pack(path: Path) -> Path:
+    """Replaces a file by a compressed one and returns its path."""
+    packer = zlib.compressobj(9, wbits=31, memLevel=7, strategy=zlib.Z_FILTERED)
+    packed = path.with_name(f"{path.name}.gzip")
+    packed.write_bytes(packer.compress(path.read_bytes()) + packer.flush())
+    path.unlink()
+    return packed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; it has no arguments."""
+    from litert import write  # a file beside this one
+
     # Not at the top: `run_main` has to quiet TensorFlow before it is imported.
     from kdae.engine import load
     from kdae.export import exchange, parity
@@ -116,6 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             variant = choose(name, rows)
             shutil.copytree(target / variant, ready / name)
             shutil.copytree(target / "encoder", ready / f"{name}-encoder")
+            file = weights_folder() / f"{name}.tflite"
+            kernels = {x.name: x.kernel.numpy() for x in request.model.layers if x.weights}
+            pack(write(ready / name, file.read_bytes(), kernels))
             compress(ready / name)
             compress(ready / f"{name}-encoder")
             clean = load(name).denoise(noisy)

@@ -1,10 +1,10 @@
-/** The engine worker: runs graph models on one TF.js backend. */
+/** The engine worker: runs graph models on one TF.js backend, or where it can with LiteRT.js. */
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
 import { type io, memory, type Tensor, tensor4d } from "@tensorflow/tfjs-core";
 import type { FloatImage } from "../maths/pixels.ts";
-import type { EngineCalls, Filters, ModelFiles } from "../protocol/engine.ts";
+import type { Engine, EngineCalls, Filters, ModelFiles } from "../protocol/engine.ts";
 import { type Endpoint, Moved, serve } from "../protocol/rpc.ts";
-import { probe, start } from "./backends.ts";
+import * as backends from "./backends.ts";
 
 interface Node {
   readonly name: string;
@@ -19,8 +19,20 @@ interface Loaded {
 }
 
 const models = new Map<string, Loaded>();
+let litert: typeof import("./litert.ts") | undefined;
+/** TF.js beside LiteRT.js, for models that only TF.js can run; not started without one. */
+let beside: Promise<void> | undefined;
 
-async function load(name: string, { json, weights }: ModelFiles): Promise<void> {
+async function start(engine: Engine): Promise<void> {
+  if (engine !== "litert") return backends.start(engine);
+  litert = await import("./litert.ts");
+  await litert.start();
+}
+
+async function load(name: string, files: ModelFiles): Promise<void> {
+  const { json, weights, skeleton } = files;
+  if (litert && skeleton) return litert.load(name, files, skeleton);
+  if (litert) await (beside ??= backends.start("wasm"));
   const { modelTopology, weightsManifest, signature, format } = JSON.parse(json);
   const weightSpecs = weightsManifest.flatMap((group: { weights: unknown[] }) => group.weights);
   const artifacts = { modelTopology, weightSpecs, weightData: weights, signature, format };
@@ -43,6 +55,10 @@ async function toImage(tensor: Tensor): Promise<FloatImage> {
 }
 
 async function run(name: string, image: FloatImage): Promise<Moved<FloatImage[]>> {
+  if (litert?.has(name)) {
+    const result = await litert.run(name, image);
+    return new Moved([result], [result.data.buffer as ArrayBuffer]);
+  }
   const { data, width, height, channels } = image;
   const input = tensor4d(data, [1, height, width, channels]);
   const result = find(name).model.execute(input);
@@ -74,7 +90,7 @@ const handlers: EngineCalls = {
     serve(port, handlers);
     port.start();
   },
-  probe,
+  probe: backends.probe,
   start,
   load,
   run,

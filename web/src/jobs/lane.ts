@@ -1,6 +1,6 @@
 /** One engine worker and what is known of it. */
 import { type FloatImage, throughModel } from "../maths/pixels.ts";
-import type { Backend, EngineCalls } from "../protocol/engine.ts";
+import type { Engine, EngineCalls } from "../protocol/engine.ts";
 import { Client } from "../protocol/rpc.ts";
 import type { Model } from "./models.ts";
 
@@ -30,7 +30,7 @@ export class Lane {
   readonly engine: Client<EngineCalls>;
   /** Models stay loaded under their names, so that going back to one costs nothing. */
   private readonly loaded = new Set<string>();
-  backend: Backend | undefined;
+  backend: Engine | undefined;
 
   constructor(private readonly link: Link) {
     this.worker = new Worker(new URL("../engine/worker.ts", import.meta.url), { type: "module" });
@@ -44,7 +44,7 @@ export class Lane {
     link.connect(this.id, port2);
   }
 
-  async start(backend: Backend): Promise<void> {
+  async start(backend: Engine): Promise<void> {
     this.backend = backend;
     await this.engine.call("start", [backend]);
   }

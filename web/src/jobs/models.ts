@@ -1,6 +1,7 @@
 /** Fetches models, with progress. */
 import { problem } from "../protocol/errors.ts";
-import type { ModelFiles } from "../protocol/engine.ts";
+import { type WeightSpec, weightBytes } from "../maths/weights.ts";
+import type { ModelFiles, Skeleton } from "../protocol/engine.ts";
 
 /** The parts of model-card.json that the page uses. */
 export interface ModelCard {
@@ -46,38 +47,24 @@ async function get(path: string): Promise<Response> {
   return response;
 }
 
-interface WeightSpec {
-  readonly shape: number[];
-  readonly dtype: string;
-  readonly quantization?: { readonly dtype: string };
-}
-
-const BYTES: Record<string, number> = { float32: 4, int32: 4, float16: 2, uint16: 2, uint8: 1, bool: 1 };
-
-/** The bytes of all weights, from their shapes: known before a shard is fetched. */
-export function weightBytes(manifest: readonly { weights: WeightSpec[] }[]): number {
-  let total = 0;
-  for (const { shape, dtype, quantization } of manifest.flatMap(({ weights }) => weights)) {
-    total += shape.reduce((a, b) => a * b, 1) * BYTES[quantization?.dtype ?? dtype];
-  }
-  return total;
-}
-
 /** What the names of files that `make web` has compressed end in: no host treats it in a way of its own. */
 const COMPRESSED = ".gzip";
+
+async function getBytes(path: string): Promise<ReadableStream<Uint8Array>> {
+  const body = (await get(path)).body as ReadableStream<Uint8Array<ArrayBuffer>>;
+  return path.endsWith(COMPRESSED) ? body.pipeThrough(new DecompressionStream("gzip")) : body;
+}
 
 /** Fetches a graph model's topology and weights. */
 export async function fetchFiles(folder: string, progress: Progress = () => {}): Promise<ModelFiles> {
   const json = await (await get(`${folder}/model.json`)).text();
   const { weightsManifest } = JSON.parse(json);
-  const total = weightBytes(weightsManifest);
+  const total = weightBytes(weightsManifest.flatMap((group: { weights: WeightSpec[] }) => group.weights));
   const weights = new Uint8Array(total);
   let loaded = 0;
   progress(loaded, total);
   for (const path of weightsManifest.flatMap((group: { paths: string[] }) => group.paths)) {
-    const body = (await get(`${folder}/${path}`)).body as ReadableStream<Uint8Array<ArrayBuffer>>;
-    const bytes = path.endsWith(COMPRESSED) ? body.pipeThrough(new DecompressionStream("gzip")) : body;
-    const reader = bytes.getReader();
+    const reader = (await getBytes(`${folder}/${path}`)).getReader();
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       weights.set(next.value, loaded);
       loaded += next.value.length;
@@ -86,6 +73,15 @@ export async function fetchFiles(folder: string, progress: Progress = () => {}):
   }
   if (loaded !== total) throw problem("NoModel", `${folder}: ${loaded} of ${total} bytes`);
   return { json, weights: weights.buffer };
+}
+
+/** Fetches what LiteRT.js needs of a model beside its weights. */
+export async function fetchSkeleton(folder: string): Promise<Skeleton> {
+  const [plan, bytes] = await Promise.all([
+    get(`${folder}/litert.json`).then((answer) => answer.json()),
+    getBytes(`${folder}/litert.bin${COMPRESSED}`).then((stream) => new Response(stream).arrayBuffer()),
+  ]);
+  return { file: new Uint8Array(bytes), plan };
 }
 
 /** The names of all models at hand, from the list that `make web` writes. */

@@ -2,10 +2,10 @@
 import type { FloatImage } from "../maths/pixels.ts";
 import type { TileRules } from "../maths/tiles.ts";
 import { problem } from "../protocol/errors.ts";
-import { type Backend, BACKENDS } from "../protocol/engine.ts";
+import { type Backend, BACKENDS, type Engine } from "../protocol/engine.ts";
 import { best, type Trial, tryBackends } from "./choose.ts";
 import { Lane, type Link, TOLERANCE } from "./lane.ts";
-import { fetchModel, type Model } from "./models.ts";
+import { fetchModel, fetchSkeleton, type Model } from "./models.ts";
 import type { Ready } from "./whole.ts";
 
 /** What the page shows of the pool. */
@@ -18,17 +18,23 @@ export type PoolState =
 export type Choice = Backend | "auto";
 
 /** Tiles to begin with, and the smallest to fall back to, in pixels. */
-const MOST_PIXELS: Record<Backend, number> = { webgpu: 768 * 768, webgl: 640 * 640, wasm: 960 * 960 };
+const MOST_PIXELS: Record<Backend, number> = { webgpu: 768 * 768, webgl: 640 * 640, wasm: 912 * 912 };
 const LEAST_PIXELS = 240 * 240;
 /** A backend that does not answer is passed over; one chosen by hand gets more time. */
 const CHECK_MS = 40_000;
 const PATIENT_CHECK_MS = 180_000;
 const MOST_LANES = 4;
+/** From how many pixels on LiteRT.js is worth its 3 MB. */
+const LARGE = 4e6;
 
 /** Lanes that run at once: a GPU is one, a CPU has cores; small machines have little memory. */
 export function laneCount(backend: Backend, cores: number, gigabytes: number): number {
   if (backend !== "wasm") return 1;
   return Math.max(1, Math.min(cores, MOST_LANES, gigabytes < 4 ? 2 : MOST_LANES));
+}
+
+function isLitert({ backend }: Lane): boolean {
+  return backend === "litert";
 }
 
 function timeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
@@ -46,13 +52,18 @@ export class Pool {
   private readonly models = new Map<string, Model>();
   /** The lane whose backend is fetched while the model is on its way. */
   private early: { lane: Lane; backend: Promise<Backend | undefined> } | undefined;
-  private backend: Backend | undefined;
+  /** Lanes of LiteRT.js, from the first large picture on: one for each lane at hand. */
+  private helpers: readonly Lane[] = [];
+  /** The model that they have and compute right. */
+  private helped: string | undefined;
+  backend: Backend | undefined;
   private maxPixels = 0;
   private choice: Choice = "auto";
   private stale = false;
-  private readonly givenUp = new Set<Backend>();
+  private readonly givenUp = new Set<Engine>();
   private trials: readonly Trial[] = [];
   private preparing: Promise<unknown> = Promise.resolve();
+  private hastening: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly tell: (state: PoolState) => void,
@@ -101,6 +112,51 @@ export class Pool {
     this.stale = true; // a choice under way must not be disturbed, but then made again
   }
 
+  /**
+   * Prepares lanes of LiteRT.js, which `relieve` those at hand, if a picture has so many pixels
+   * that they pay. What goes wrong leaves the lanes at hand.
+   */
+  hasten(pixels: number): Promise<void> {
+    if (pixels < LARGE) return Promise.resolve();
+    this.hastening = this.hastening.then(() => this.help());
+    return this.hastening;
+  }
+
+  private async help(): Promise<void> {
+    const { backend, choice, name, lanes } = this;
+    if (!name || backend !== "wasm" || choice !== "auto" || this.givenUp.has("litert")) return;
+    if (this.helped === name || lanes.every(isLitert)) return;
+    const fresh = this.helpers.length === 0;
+    if (fresh) this.helpers = lanes.map(() => new Lane(this.link));
+    const { helpers } = this;
+    try {
+      const model = await this.fetchWhole(name);
+      if (fresh) await Promise.all(helpers.map((lane) => lane.start("litert")));
+      await Promise.all(helpers.map((lane) => lane.load(model)));
+      if ((await helpers[0].check(model)).difference > TOLERANCE) throw problem("NoBackend", "litert");
+      if (this.helpers === helpers) this.helped = name;
+    } catch (error) {
+      if (this.helpers !== helpers) return; // stopped meanwhile
+      for (const lane of helpers) if (!lanes.includes(lane)) lane.stop();
+      this.helpers = [];
+      const offline = error instanceof Error && error.name === "NoModel";
+      if (!offline) this.givenUp.add("litert");
+    }
+  }
+
+  /**
+   * The lane of LiteRT.js that takes the place of a lane which has nothing to do right now, and
+   * is stopped, as both would take too much memory; that lane itself if there is none.
+   */
+  relieve(lane: Lane): Lane {
+    const at = this.lanes.indexOf(lane);
+    const helper = this.helpers[at];
+    if (!helper || helper === lane || this.helped !== this.name) return lane;
+    this.lanes[at] = helper;
+    lane.stop();
+    return helper;
+  }
+
   /** How to cut pictures for the model and lanes at hand. */
   rules(): TileRules {
     if (!this.model) throw problem("NoModel");
@@ -133,8 +189,13 @@ export class Pool {
     const { backend, name } = this;
     if (failed !== this.lanes) return true; // replaced already, by hand
     if (!backend || !name) return false;
+    const helped = this.helpers.length > 0;
     const smaller = this.maxPixels / 4;
     this.stop();
+    if (helped) {
+      this.givenUp.add("litert"); // it may have been their fault
+      return true;
+    }
     if (smaller >= LEAST_PIXELS) {
       await this.prepare(name).catch(() => {}); // then it is the next backend's turn
       if (this.lanes.length > 0) {
@@ -148,8 +209,10 @@ export class Pool {
   }
 
   stop(): void {
-    for (const lane of this.lanes) lane.stop();
+    for (const lane of [...this.lanes, ...this.helpers]) lane.stop();
     this.lanes = [];
+    this.helpers = [];
+    this.helped = undefined;
     this.backend = undefined;
   }
 
@@ -167,7 +230,7 @@ export class Pool {
     this.stale = false;
     if (this.name === name && this.lanes.length > 0) return;
     if (this.lanes.length === 0) this.warm();
-    const model = await this.fetch(name);
+    const model = await (this.lanes.some(isLitert) ? this.fetchWhole(name).catch(() => this.fetch(name)) : this.fetch(name));
     const before = [this.name, this.model] as const;
     [this.name, this.model] = [name, model];
     try {
@@ -190,6 +253,15 @@ export class Pool {
     );
     this.models.set(name, model);
     return model;
+  }
+
+  /** Fetches what LiteRT.js needs, too. */
+  private async fetchWhole(name: string): Promise<Model> {
+    const model = await this.fetch(name);
+    if (model.files.skeleton) return model;
+    const files = { ...model.files, skeleton: await fetchSkeleton(this.folder(name)) };
+    this.models.set(name, { ...model, files });
+    return { ...model, files };
   }
 
   /** Begins to load the first backend that this machine has the hardware for. */
@@ -218,6 +290,7 @@ export class Pool {
   /** Gives the lanes at hand another model; false if there are none or it comes out wrong. */
   private async reload(model: Model): Promise<boolean> {
     if (this.lanes.length === 0) return false;
+    if (this.lanes.some(isLitert) && !model.files.skeleton) return false; // TF.js starts anew
     await Promise.all(this.lanes.map((lane) => lane.load(model)));
     const result = await this.lanes[0].check(model);
     this.trials = this.trials.map((trial) =>

@@ -6,6 +6,9 @@ import { denoise } from "./denoise.ts";
 import { DEFAULT_MODEL } from "./models.ts";
 import type { Pool } from "./pool.ts";
 
+/** How long a large picture waits for faster lanes before those at hand begin. */
+const GRACE_MS = 3000;
+
 /** "later": it has no result of the model chosen, and gets one when it is looked at or saved. */
 export type ItemState = "later" | "waiting" | "working" | "done" | "cancelled" | "failed";
 
@@ -233,7 +236,10 @@ export class Queue {
     };
     const pick = (left: readonly Tile[]) =>
       item === this.selected && this.view ? nearest(left, this.view) : 0;
-    await denoise(lanes, rest.tiles, clean, signal, onTile, pick);
+    // Lanes that come a moment later clean all tiles, and in less time.
+    const pause = new Promise((resolve) => setTimeout(resolve, GRACE_MS));
+    await Promise.race([this.pool.hasten(info.width * info.height), pause]);
+    await denoise(lanes, rest.tiles, clean, signal, onTile, pick, (lane) => this.pool.relieve(lane));
     item.results.set(model, rest.seconds);
     this.rests.delete(key(item));
   }
