@@ -43,11 +43,13 @@ LONGEST = (
     "web/test_page.py",
     "tests/lecture/test_lecture.py",
     "tests/export/test_run.py",
-    "tests/export/test_tfjs.py",
     "tests/export/test_tflite.py",
     "tests/export/test_onnx.py",
-    "tests/export/test_darktable.py",
+    "tests/export/test_tfjs.py",
     "tests/benchmark/test_quality.py",
+    "tests/train/test_alone.py",
+    "tests/benchmark/test_real.py",
+    "tests/export/test_darktable.py",
     "tests/test_wheel.py",
 )
 

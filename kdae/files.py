@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 TEMPORARY = ".kdae-*.tmp*"
 """Pattern of what `replace_file` leaves beside its target if the process is killed."""
 
@@ -48,6 +46,9 @@ def locked(path: Path) -> AbstractContextManager[object]:
         path: The lock file, which is made if it does not exist and stays. The lock ends with
             the process that holds it, however the process ends.
     """
+    # Here, as most commands lock nothing, and the import takes as long as reading a picture.
+    from filelock import FileLock
+
     return FileLock(path)
 
 
@@ -64,6 +65,8 @@ def try_lock(path: Path) -> ExitStack | None:
     Raises:
         OSError: If the lock file cannot be made, or the file system has no locks.
     """
+    from filelock import FileLock, Timeout
+
     held = ExitStack()
     try:
         held.enter_context(FileLock(path, blocking=False))

@@ -15,7 +15,7 @@ from kdae.data import Pictures, load_pictures
 from kdae.engine import Denoiser
 from kdae.engine.keras_model import KerasModel
 from kdae.export import photographs
-from kdae.model import ModelConfig, build_denoiser, describe, save_model
+from kdae.model import ModelConfig, build_denoiser, describe, quantization, save_model
 
 TINY = ModelConfig(family="skip", widths=(4, 8), blocks=(1, 1))
 
@@ -79,9 +79,13 @@ takes seconds."""
 
 
 def calibrate_quickly(patch: pytest.MonkeyPatch, exporter: ModuleType) -> None:
-    """Lets an exporter choose 8-bit ranges on 16 photographs; 48 take it seconds."""
+    """Lets an exporter choose 8-bit ranges on 16 photographs and an eighth of their values.
+
+    48 photographs and all values take it seconds.
+    """
     few = functools.partial(photographs.calibration_pictures, count=16)
     patch.setattr(exporter, "calibration_pictures", few)
+    patch.setattr(quantization, "_SAMPLES", 512)
     patch.setattr(photographs, "load_pictures", read_once)
 
 

@@ -28,6 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         compared.add_argument(
             "--out", type=Path, required=True, metavar="DIR", help="folder of the report"
         )
+        compared.add_argument(
+            "--models-only",
+            action="store_true",
+            help="take the classical methods from the earlier report in --out",
+        )
     large = verbs.add_parser(
         "memory", help="measure memory and time for 1, 10 and 100 megapixels"
     )
@@ -50,6 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     engines.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="M", help=f"a shipped one ({DEFAULT_MODEL})"
+    )
+    rounded = verbs.add_parser("rounding", help="what the TFLite files in 8 bits lose")
+    rounded.add_argument("--model", nargs="+", default=[DEFAULT_MODEL], metavar="M")
+    rounded.add_argument(
+        "--exports", type=Path, default=Path("exports"), metavar="DIR", help="(exports)"
+    )
+    rounded.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder of clean pictures"
     )
     pipeline = verbs.add_parser(
         "pipeline", help="compare the speed of training with that from memory"
@@ -128,7 +141,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         )
     elif args.verb in ("quality", "real"):
-        _compare(args.verb, args.data, args.out)
+        _compare(args.verb, args.data, args.out, args.models_only)
+    elif args.verb == "rounding":
+        from kdae.benchmark.rounding import format_table, measure_rounding
+
+        print(format_table(measure_rounding(args.model, args.exports, args.data)))
     elif args.verb == "folder":
         print(measure_folder(args.model, args.data))
     elif args.verb == "memory":
@@ -157,19 +174,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _compare(verb: str, data: Path, out: Path) -> None:
+def _compare(verb: str, data: Path, out: Path, models_only: bool) -> None:
     for module in ("bm3d", "cv2", "skimage"):
         if importlib.util.find_spec(module) is None:
             raise UserError(f"the package {module} is missing; pip install 'kdae[bench]'")
+    from kdae.benchmark.earlier import check_same_noise, read_rows
     from kdae.benchmark.quality import measure_quality
     from kdae.benchmark.real import measure_real, write_real
     from kdae.benchmark.report import write_report
 
     command = f"python -m kdae.benchmark {verb} --data {data} --out {out}"
-    if verb == "real":
-        print(write_real(measure_real(data), out, command))
-    else:
-        print(write_report(measure_quality(data), out, command))
+    command += " --models-only" if models_only else ""
+    earlier = read_rows(out / f"{verb}.json") if models_only else []
+    measure, write = (
+        (measure_real, write_real) if verb == "real" else (measure_quality, write_report)
+    )
+    rows = measure(data, earlier=earlier)
+    check_same_noise(rows)
+    print(write(rows, out, command))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from kdae.benchmark.earlier import Row, rows_of
 from kdae.benchmark.isolated import measured
 from kdae.benchmark.methods import METHODS, estimated_sigma
 from kdae.cards import shipped_models
@@ -61,12 +62,15 @@ SETS = (
 )
 
 
-def measure_quality(data: Path, sets: Sequence[PictureSet] = SETS) -> list[dict[str, Any]]:
+def measure_quality(
+    data: Path, sets: Sequence[PictureSet] = SETS, earlier: Sequence[Row] = ()
+) -> list[Row]:
     """Measures every method on every set.
 
     Args:
         data: The folder that holds the folders of the sets.
         sets: The sets to measure on.
+        earlier: Rows of an earlier measurement. Classical methods in it are not measured again.
 
     Returns:
         One row per set, noise and method: `method`, `data`, `noise`, `images`, `psnr_noisy` and
@@ -83,11 +87,12 @@ def measure_quality(data: Path, sets: Sequence[PictureSet] = SETS) -> list[dict[
             raise UserError(f"--data {data}: expected a folder {one.name} in it, found none")
         if one.model not in shipped_models():
             raise UserError(f"the model {one.model} is not in this installation")
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for one in sets:
         for method in (one.model, *METHODS):
             limit = one.slow_limit if method == SLOW else None
-            rows += _rows(data, one, method, limit)
+            known = rows_of(earlier, method, one.name) if method in METHODS else []
+            rows += known or _rows(data, one, method, limit)
             if limit:
                 rows += _rows(data, one, one.model, limit)
     return rows

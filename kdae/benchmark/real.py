@@ -16,6 +16,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
+from kdae.benchmark.earlier import Row, rows_of
 from kdae.benchmark.methods import METHODS, Method, bilateral, estimated_sigma
 from kdae.benchmark.report import write_files
 from kdae.cards import shipped_models
@@ -26,8 +27,6 @@ from kdae.evaluate import evaluate
 from kdae.evaluate.measure import noisy_examples, pair_examples
 from kdae.metrics import SSIM_MIN_SIZE
 from kdae.tables import markdown
-
-Row = Mapping[str, Any]
 
 SLOW = "BM3D"
 CLASSICAL: dict[str, Method] = {
@@ -69,12 +68,15 @@ KINDS = (
 PAIRS = {"noisy": "*_real.png", "clean": "*_mean.png"}
 
 
-def measure_real(data: Path, kinds: Sequence[Kind] = KINDS) -> list[dict[str, Any]]:
+def measure_real(
+    data: Path, kinds: Sequence[Kind] = KINDS, earlier: Sequence[Row] = ()
+) -> list[Row]:
     """Measures every shipped model and classical method on every kind of noise.
 
     Args:
         data: The folder that holds the folders of the sets.
         kinds: The columns.
+        earlier: Rows of an earlier measurement. Classical methods in it are not measured again.
 
     Returns:
         One row per kind and method, as `kdae.evaluate.evaluate` returns them, with `method`
@@ -87,11 +89,12 @@ def measure_real(data: Path, kinds: Sequence[Kind] = KINDS) -> list[dict[str, An
     for kind in kinds:
         if kind.folder and not (data / kind.folder).is_dir():
             raise UserError(f"--data {data}: expected a folder {kind.folder} in it, found none")
-    rows = []
+    rows: list[Row] = []
     for kind in kinds:
         for method in (*shipped_models(), *CLASSICAL):
             limit = kind.slow_limit if method == SLOW else None
-            rows.append(_row(data, kind, method, limit))
+            known = rows_of(earlier, method, kind.title) if method in CLASSICAL else []
+            rows += known or [_row(data, kind, method, limit)]
             if limit:
                 rows.append(_row(data, kind, "photo", limit))
     return rows

@@ -87,15 +87,17 @@ def training_batches(
     def window(count: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return draw(count // share * batch + places.start + count % share)
 
+    # None of the functions needs AutoGraph, which would take seconds to translate their source.
+    plain = tf.autograph.experimental.do_not_convert
     # Pictures are read a batch at a time, because a call of Python from the graph costs more
     # than everything else that an example needs.
     return (
         tf.data.Dataset.range(steps.start * share, steps.stop * share)
-        .map(window, num_parallel_calls=parallel, deterministic=True)
+        .map(plain(window), num_parallel_calls=parallel, deterministic=True)
         .batch(share, drop_remainder=True)
-        .map(read, num_parallel_calls=parallel, deterministic=True)
+        .map(plain(read), num_parallel_calls=parallel, deterministic=True)
         .unbatch()
-        .map(finish, num_parallel_calls=parallel, deterministic=True)
+        .map(plain(finish), num_parallel_calls=parallel, deterministic=True)
         .batch(share, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )

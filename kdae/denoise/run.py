@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, TextIO
 
 from kdae.denoise.journal import Journal, Settings, refuse_existing
 from kdae.denoise.output import Output, passed_over
@@ -105,12 +103,9 @@ def _run(
 ) -> int:
     """Denoises what is to do, with a progress bar; returns how many failed."""
     failed = 0
-    bar_format = "{l_bar}{bar}| {n:.1f}/{total} pictures [{elapsed}<{remaining}]"
-    before = len(jobs) - len(todo)
-    # disable=None: no bar where nobody watches, such as in a log file.
     with (
         journal.recording() if journal else nullcontext(),
-        tqdm(total=len(jobs), initial=before, disable=None, bar_format=bar_format) as bar,
+        _bar(len(jobs), done=len(jobs) - len(todo)) as bar,
     ):
 
         def finished(result: Result) -> None:
@@ -130,3 +125,25 @@ def _run(
             notice=lambda line: bar.write(f"note: {line}", file=sys.stderr),
         )
     return failed
+
+
+class _NoBar:
+    """What stands for the bar where nobody watches, such as in a log file."""
+
+    def update(self, pictures: float) -> None:
+        """Shows nothing."""
+
+    def write(self, line: str, file: TextIO) -> None:
+        """Writes a line."""
+        print(line, file=file)
+
+
+def _bar(total: int, done: int) -> AbstractContextManager[Any]:
+    """Returns a progress bar of pictures, on a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext(_NoBar())
+    # Only here, as its import takes a twentieth of a second.
+    from tqdm import tqdm
+
+    words = "{l_bar}{bar}| {n:.1f}/{total} pictures [{elapsed}<{remaining}]"
+    return tqdm(total=total, initial=done, bar_format=words)

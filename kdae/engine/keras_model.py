@@ -23,7 +23,9 @@ class KerasModel:
         # One graph for every size: otherwise each new shape would be traced again.
         signature = tf.TensorSpec([None, None, None, self.channels], tf.float32)
         self._run = tf.function(
-            lambda batch: model(batch, training=False), input_signature=[signature]
+            lambda batch: model(batch, training=False),
+            input_signature=[signature],
+            autograph=False,
         )
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:

@@ -130,7 +130,7 @@ class Workers:
             chosen = tf.where(first, mine, tf.zeros_like(mine))
             return context.all_reduce(tf.distribute.ReduceOp.SUM, chosen)
 
-        @tf.function
+        @tf.function(autograph=False)
         def exchange(mine: tf.Tensor) -> tf.Tensor:
             return strategy.experimental_local_results(strategy.run(replica, args=(mine,)))[0]
 

@@ -144,7 +144,8 @@ def build_step(
         optimizer.apply(gradients, model.trainable_variables)
         return data, penalty
 
-    @tf.function
+    # Without AutoGraph, which is not needed: to translate the source would take seconds.
+    @tf.function(autograph=False)
     def step(batches: Iterator[Any]) -> tuple[tf.Tensor, tf.Tensor]:
         # Taken in here, a batch does not pass through Python, which would cost 2 ms on 2 cores.
         terms = strategy.run(replica_step, args=next(batches))

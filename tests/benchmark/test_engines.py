@@ -11,8 +11,6 @@ from kdae.cards import LITERT
 from kdae.errors import UserError
 from kdae.images import list_images, read_image
 
-pytestmark = pytest.mark.alone
-
 
 def test_the_table() -> None:
     case = Case("small", 20, 30, ".png", 2, engines=(LITERT, f"{LITERT} --fast"))

@@ -3,13 +3,13 @@
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from kdae.benchmark import quality
 from kdae.benchmark.__main__ import main
+from kdae.benchmark.earlier import Row
 from kdae.benchmark.methods import METHODS, estimated_sigma
 from kdae.benchmark.quality import PictureSet, measure_quality
 from kdae.benchmark.report import PUBLISHED, format_table, write_report
@@ -52,7 +52,7 @@ def test_the_estimated_level(channels: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """Two colour pictures with Gaussian noise, and a real pair."""
     data = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
@@ -80,7 +80,7 @@ SPEED = {
 }
 
 
-def test_rows(rows: list[dict[str, Any]]) -> None:
+def test_rows(rows: list[Row]) -> None:
     assert {row["method"] for row in rows} == {"photo", *METHODS}
     plain = [row for row in rows if row["data"] == "Plain"]
     assert {row["noise"] for row in plain} == {"gaussian:15", "gaussian:25", "gaussian:50"}
@@ -95,7 +95,7 @@ def test_rows(rows: list[dict[str, Any]]) -> None:
     assert all(row["psnr"] > row["psnr_noisy"] for row in rows)
 
 
-def test_files(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_files(rows: list[Row], tmp_path: Path) -> None:
     table = write_report(rows, tmp_path / "out", "the command")
     assert (tmp_path / "out/quality.md").read_text().strip() == table == format_table(rows)
     told = json.loads((tmp_path / "out/quality.json").read_text())
@@ -108,7 +108,7 @@ def test_files(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     assert (tmp_path / "out/quality.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_table(rows: list[dict[str, Any]]) -> None:
+def test_table(rows: list[Row]) -> None:
     lines = format_table(rows).splitlines()
     names = [line.split(" | ")[0].strip("| ") for line in lines[2:]]
     published = [f"{name} (published)" for name in PUBLISHED]
@@ -117,7 +117,7 @@ def test_table(rows: list[dict[str, Any]]) -> None:
     (bm3d,) = (line for line in lines if line.startswith("| BM3D"))
     assert " / ".join(f"{value:.2f}" for value in one) + " (first 1)" in bm3d
 
-    slow = [row | {"cpu_seconds_per_megapixel": 123.4} for row in rows]
+    slow = [{**row, "cpu_seconds_per_megapixel": 123.4} for row in rows]
     assert format_table(slow).splitlines()[2].endswith("| 120 |")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kdae.benchmark.__main__ import main
+from kdae.benchmark.earlier import Row, check_same_noise, read_rows
 from kdae.benchmark.real import CLASSICAL, KINDS, Kind, format_table, measure_real, write_real
 from kdae.cards import shipped_models
 from kdae.data import KDAE_PHOTOS
@@ -18,7 +19,7 @@ from tests.helpers import read_once
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     data = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     for number, picture in enumerate(read_once(KDAE_PHOTOS, "test", 3, 2).arrays):
@@ -39,7 +40,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     )
 
 
-def test_rows(rows: list[dict[str, Any]]) -> None:
+def test_rows(rows: list[Row]) -> None:
     assert [row["method"] for row in rows if row["data"] == "grey"] == [
         *shipped_models(),
         *CLASSICAL,
@@ -56,7 +57,7 @@ def test_rows(rows: list[dict[str, Any]]) -> None:
     assert all(row["psnr"] > 25 for row in clean)
 
 
-def test_files(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_files(rows: list[Row], tmp_path: Path) -> None:
     table = write_real(rows, tmp_path / "out", "the command")
     assert (tmp_path / "out/real.md").read_text().strip() == table
     told = json.loads((tmp_path / "out/real.json").read_text())
@@ -67,7 +68,7 @@ def test_files(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     assert (tmp_path / "out/real.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_table(rows: list[dict[str, Any]]) -> None:
+def test_table(rows: list[Row]) -> None:
     lines = [line.strip("| ").split(" | ") for line in format_table(rows).splitlines()]
     assert lines[0] == ["method", "pairs", "grey", "nothing"]
     assert lines[2][0] == "noisy" and lines[2][-1] == "unchanged"
@@ -84,3 +85,31 @@ def test_the_kinds_and_a_missing_folder(tmp_path: Path) -> None:
     assert {kind.folder for kind in KINDS} == {"CC15", "Set12", None}
     with pytest.raises(UserError, match=r"--data .*: expected a folder CC15 in it"):
         main(["real", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
+
+
+def test_classical_methods_from_an_earlier_report(
+    rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(data: Path, kind: Kind, method: str, limit: int | None) -> dict[str, Any]:
+        assert method not in CLASSICAL
+        noisy = next(row["psnr_noisy"] for row in rows if row["data"] == kind.title)
+        return {"method": method, "data": kind.title, "psnr_noisy": noisy, "psnr": 50.0}
+
+    monkeypatch.setattr("kdae.benchmark.real._row", measured)
+    monkeypatch.setattr("kdae.benchmark.real.shipped_models", lambda: ["photo"])
+    write_real(rows, tmp_path, "the command")
+    kinds = [Kind("pairs", None, 3, None), Kind("grey", None, 1, None)]
+    new = measure_real(tmp_path, kinds, read_rows(tmp_path / "real.json"))
+    assert [row for row in new if row["method"] != "photo"] == [
+        row for row in rows if row["method"] in CLASSICAL and row["data"] != "nothing"
+    ]
+    assert [row["psnr"] for row in new if row["method"] == "photo"] == [50, 50]
+    with pytest.raises(UserError, match=r"--models-only: expected an earlier report .*real"):
+        read_rows(tmp_path / "nowhere/real.json")
+
+
+def test_noise_that_is_not_that_of_the_earlier_report() -> None:
+    row = {"data": "Set12", "noise": "gaussian:25", "images": 12, "psnr_noisy": 20.0}
+    check_same_noise([row, row, row | {"images": 6, "psnr_noisy": 21.0}])
+    with pytest.raises(UserError, match="the noise on Set12 is not that of the earlier report"):
+        check_same_noise([row, row | {"psnr_noisy": 20.1}])

@@ -225,7 +225,7 @@ def test_starting_from_another_model(
     whole: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     colour = config_from_dict(
-        settings(photos, init=str(whole), steps=1, learning_rate=1e-9)
+        settings(photos, **ONE_STAGE, init=str(whole), steps=1, learning_rate=1e-9)
         | {"data": {"source": str(photos), "channels": 3}}
     )
     out = train(colour, tmp_path / "colour")
@@ -259,11 +259,12 @@ train(config(Path(sys.argv[1]), **SGD), Path(sys.argv[2]), devices=["CPU:0", "CP
 """
 
 
-def test_two_devices_train_what_one_does(photos: Path, tmp_path: Path) -> None:
-    one = train(config(photos, **SGD), tmp_path / "one")
-    ended = warm.ended("-c", TWO_DEVICES, photos, tmp_path / "two")
+def test_two_devices_train_what_one_does(
+    plain_photos: Path, single: Path, tmp_path: Path
+) -> None:
+    ended = warm.ended("-c", TWO_DEVICES, plain_photos, tmp_path / "two")
     assert ended.code == 0, ended.err[-3000:]
-    for ours, theirs in zip(weights(tmp_path / "two"), weights(one), strict=True):
+    for ours, theirs in zip(weights(tmp_path / "two"), weights(single), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ from PIL import Image
 
 from kdae.cards import CARD, MODEL, load_card
 from kdae.errors import UserError
-from kdae.train import Config, load_config
+from kdae.train import Config, load_config, train
 from kdae.train.config import config_from_dict, save_config
 from kdae.train.folder import CHECKPOINTS, CONFIG
+from kdae.tune import run as run_module
 from kdae.tune import sealed as unseen
 from kdae.tune.__main__ import main
 from kdae.tune.run import tune
@@ -42,6 +44,18 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(photos: Path, **train: object) -> Config:
     """A run without stages: these are traced anew, and `tests.train` has them."""
     return config_from_dict(settings(photos, **{"grow": [], "eight_bits": 0.0} | train))
+
+
+@pytest.fixture
+def final_run_made(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the final run of `whole` for that of other searches: a training takes seconds."""
+
+    def quickly(config: Config, folder: Path, **options: Any) -> Path:
+        if folder.name != "final":
+            return train(config, folder, **options)
+        return shutil.copytree(whole / "final", folder)
+
+    monkeypatch.setattr(run_module, "train", quickly)
 
 
 # Kills itself within the first trial, after its third checkpoint.
@@ -162,6 +176,7 @@ def test_killed_and_shared(whole: Path, photos: Path, tmp_path: Path) -> None:
     assert results[0]["psnr"] == results[1]["psnr"]
 
 
+@pytest.mark.usefixtures("final_run_made")
 def test_poor_and_diverging_trials_end_early(photos: Path, tmp_path: Path) -> None:
     bad = "train.learning_rate=0.03,1e30,0.02,1e-9"
     base = config(photos, optimizer="sgd", clip_norm=None, warmup=0, ema=0.0)
@@ -174,6 +189,7 @@ def test_poor_and_diverging_trials_end_early(photos: Path, tmp_path: Path) -> No
     assert not (tmp_path / "search" / "trials" / "003" / CHECKPOINTS).exists()
 
 
+@pytest.mark.usefixtures("final_run_made")
 def test_values_are_drawn_from_ranges(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ Padding and cropping are part of the graph, and kdae is not needed to load it.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -81,10 +82,12 @@ class Service:
         ) -> dict[str, tf.Tensor]:
             return {"png_bytes": self.denoise_files(image_bytes, strength)}
 
-        signatures = {"serving_default": tf.function(serving_default, input_signature=[image])}
+        # Without AutoGraph, which is not needed: to translate the source would take seconds.
+        graph = functools.partial(tf.function, autograph=False)
+        signatures = {"serving_default": graph(serving_default, input_signature=[image])}
         if self.clipped:
             strengths = tf.TensorSpec([None], tf.float32, "strength")
-            signatures["denoise_bytes"] = tf.function(
+            signatures["denoise_bytes"] = graph(
                 denoise_bytes, input_signature=[files, strengths]
             )
         return signatures

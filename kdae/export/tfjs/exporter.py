@@ -220,5 +220,5 @@ def _save(
     model: keras.Model, folder: Path, call: Callable[[tf.Tensor], dict[str, Any]]
 ) -> None:
     image = tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32, "image")
-    signature = tf.function(call, input_signature=[image])
+    signature = tf.function(call, input_signature=[image], autograph=False)
     save_graph(model, {"serving_default": signature}, folder)

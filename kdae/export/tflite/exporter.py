@@ -105,7 +105,7 @@ def convert(
     """
     shape = [1, side, side, model.input_shape[-1]]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "image")])
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "image")], autograph=False)
     def denoise(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"denoised": tf.ensure_shape(network(image), shape)}
 

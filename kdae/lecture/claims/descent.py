@@ -161,7 +161,7 @@ def _gradients(model: keras.Model, lab: Lab, count: int, seed: int) -> np.ndarra
         pictures, config.noise, config.augment, batch=1, patch=32, seed=seed, steps=range(count)
     )
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient(noisy: Any, clean: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(l1_l2(clean, model(noisy), 0.0, 1.0))

@@ -45,7 +45,8 @@ def run(lab: Lab) -> Outcome:
         for way, changes in WAYS.items():
             layers = (NET, changes, {"data": {"limit": limit}})
             runs[amount, way] = [
-                lab.train(*layers, seed=seed, watch=_watch(limit or 12)) for seed in lab.seeds
+                lab.train(*layers, seed=seed, watch=_watch(lab, limit or 12))
+                for seed in lab.seeds
             ]
     last = {
         key: {
@@ -121,13 +122,14 @@ def _curve(runs: list[Trained], part: str) -> tuple[list[int], Any]:
     return steps, [[1000 * row[part] for row in run.watched] for run in runs]
 
 
-def _watch(limit: int) -> Any:
+def _watch(lab: Lab, limit: int) -> Any:
     """Returns a function that measures a model's L1 loss on training and held-out pictures."""
     noise = {"gaussian": {"sigma": 25}}
+    patch, most = lab.pick((128, 12), (32, 2))
     examples = {
         name: validation_batches(
             load_pictures(KDAE_PHOTOS, split, 1, count), noise,
-            patch=128, seed=7, limit=12, multiple=4,
+            patch=patch, seed=7, limit=most, multiple=4,
         )
         for name, split, count in (("train", "train", limit), ("held_out", "validation", None))
     }  # fmt: skip
