@@ -46,7 +46,7 @@ def locked(path: Path) -> AbstractContextManager[object]:
         path: The lock file, which is made if it does not exist and stays. The lock ends with
             the process that holds it, however the process ends.
     """
-    # Here, as most commands lock nothing, and the import takes as long as reading a picture.
+    # Imported here, as most commands lock nothing, and it takes as long as reading a picture.
     from filelock import FileLock
 
     return FileLock(path)

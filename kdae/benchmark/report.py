@@ -15,13 +15,12 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from kdae.benchmark.earlier import Row
 from kdae.benchmark.methods import METHODS
 from kdae.benchmark.quality import SIGMAS
 from kdae.cards import load_card, locate_model
 from kdae.files import replace_file
 from kdae.tables import markdown
-
-Row = Mapping[str, Any]
 
 PANELS = (
     ("Set12", "gaussian:25", "Set12, grey, sigma 25"),

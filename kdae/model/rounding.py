@@ -17,6 +17,9 @@ import numpy as np
 from kdae.model.layers import ZeroSum
 from kdae.model.quantization import LEVELS
 
+# Levels by scale. With 128 at scale 1 single values of `photo` moved by 5 of 255.
+_COARSE = {1: 192, 2: 64}
+
 
 def with_rounded_filters(model: keras.Model) -> keras.Model:
     """Returns a copy of a model whose `ZeroSum` filters already lie on their 8-bit levels.
@@ -43,7 +46,7 @@ def with_rounded_filters(model: keras.Model) -> keras.Model:
 def with_coarse_scales(model: keras.Model) -> keras.Model:
     """Returns a copy of a model whose coarser scales have few different weights.
 
-    At scale 1 the weights of a layer lie on 128 levels, at coarser scales on 64. A file of
+    At scale 1 the weights of a layer lie on 192 levels, at coarser scales on 64. A file of
     bytes with few different values compresses well. Only models with skip connections are
     rounded: in the others everything passes through the coarsest scale.
 
@@ -58,7 +61,7 @@ def with_coarse_scales(model: keras.Model) -> keras.Model:
         for layer in copy.layers:
             if layer.weights and (scale := scale_of(layer.name)):
                 kernel = keras.ops.convert_to_numpy(layer.kernel)
-                step = layer_step(kernel) * 2 ** min(scale, 2)
+                step = layer_step(kernel) * LEVELS / _COARSE[min(scale, 2)]
                 layer.kernel.assign(np.rint(kernel / step) * step)
     return copy
 

@@ -88,7 +88,7 @@ def test_coarse_scales_have_few_levels_and_the_finest_stays() -> None:
         if name in fine:
             np.testing.assert_array_equal(ours, exact)
             continue
-        count = 127.5 if name in first else 63.75
+        count = 192 if name in first else 64
         assert np.abs(ours - exact).max() <= 0.501 * (exact.max() - exact.min()) / count
         assert count / 3 < len(np.unique(ours)) <= count + 1.5
 
