@@ -116,6 +116,15 @@ test("nothing works: the picture fails by name, after all were tried", async () 
   expect([state, error]).toEqual(["failed", "EngineFailed"]);
 });
 
+/** A pool without a GPU, whose lanes of LiteRT.js are ready to take over. */
+async function hastened(): Promise<Pool> {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  await pool.hasten(4000 * 3000);
+  return pool;
+}
+
 test("without a GPU LiteRT.js cleans large pictures, and them only", async () => {
   expect(await clean(4000, 3000)).toMatchObject({ state: "done", engines: ["webgpu"] });
   machine.wrong = new Set(["webgpu", "webgl"]);
@@ -124,11 +133,8 @@ test("without a GPU LiteRT.js cleans large pictures, and them only", async () =>
 });
 
 test("lanes of LiteRT.js take the place of those at hand, which end; so does all that a failure leaves", async () => {
-  machine.wrong = new Set(["webgpu", "webgl"]);
-  const pool = new Pool(() => {}, (name) => name, noLink);
-  await pool.prepare("photo");
+  const pool = await hastened();
   const [first, second] = pool.lanes;
-  await pool.hasten(4000 * 3000);
   const helper = pool.relieve(first);
   expect(pool.lanes).toEqual([helper, second]);
   expect(helper.backend).toBe("litert");
@@ -143,10 +149,7 @@ test("lanes of LiteRT.js take the place of those at hand, which end; so does all
 });
 
 test("another model stays with LiteRT.js where it has a file for it, and else goes back to TF.js", async () => {
-  machine.wrong = new Set(["webgpu", "webgl"]);
-  const pool = new Pool(() => {}, (name) => name, noLink);
-  await pool.prepare("photo");
-  await pool.hasten(4000 * 3000);
+  const pool = await hastened();
   const helpers = [...pool.lanes].map((lane) => pool.relieve(lane));
   await pool.prepare("color");
   expect(pool.lanes).toEqual(helpers);
@@ -162,10 +165,7 @@ test("another model stays with LiteRT.js where it has a file for it, and else go
 });
 
 test("a model that came while LiteRT.js was prepared for another gets no help meanwhile", async () => {
-  machine.wrong = new Set(["webgpu", "webgl"]);
-  const pool = new Pool(() => {}, (name) => name, noLink);
-  await pool.prepare("photo");
-  await pool.hasten(4000 * 3000);
+  const pool = await hastened();
   await pool.prepare("color");
   const [lane] = pool.lanes;
   expect(pool.relieve(lane)).toBe(lane);
