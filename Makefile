@@ -53,7 +53,7 @@ web/node_modules/.package-lock.json: web/package-lock.json | .venv/installed
 	cd web && npm ci --silent --no-audit --no-fund
 
 web/public/models/models.json: $(wildcard kdae/weights/*) web/tools/models.py web/tools/litert.py \
-		kdae/export/tfjs/exporter.py web/tests/golden/noisy.png web/node_modules/.package-lock.json \
+		kdae/export/tfjs/exporter.py kdae/model/rounding.py web/tests/golden/noisy.png web/node_modules/.package-lock.json \
 		| .venv/installed
 	$(BIN)/python web/tools/models.py
 
