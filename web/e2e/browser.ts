@@ -144,13 +144,13 @@ export async function decode(page: Page, bytes: Buffer): Promise<{ width: number
 
 /**
  * Lets the page's main thread beat every few milliseconds; what is returned stops that and
- * gives the longest time between two beats, in milliseconds of the clock on the wall.
+ * gives the longest times between two beats, in milliseconds of the clock on the wall, the longest first.
  *
  * Where the system allows it (Linux, to root), that thread and those of the browser that it
  * asks for things go before all others: waiting for a core that other programs hold is not
  * the page's doing.
  */
-export async function watchGaps(page: Page): Promise<() => Promise<number>> {
+export async function watchGaps(page: Page): Promise<() => Promise<number[]>> {
   const session = await page.context().browser()?.newBrowserCDPSession();
   const { processInfo = [] } = (await session?.send("SystemInfo.getProcessInfo")) ?? {};
   for (const { id } of processInfo) {
@@ -158,18 +158,18 @@ export async function watchGaps(page: Page): Promise<() => Promise<number>> {
     spawnSync("chrt", ["--reset-on-fork", "--fifo", "--pid", "1", String(id)]);
   }
   await page.evaluate(() => {
-    const gaps = { longest: 0 };
+    const gaps: number[] = [];
     let last = performance.now();
     const beat = () => {
       const now = performance.now();
-      gaps.longest = Math.max(gaps.longest, now - last);
+      if (now - last > 15) gaps.push(now - last);
       last = now;
       setTimeout(beat);
     };
     beat();
     Object.assign(window, { gaps });
   });
-  return () => page.evaluate(() => (window as unknown as { gaps: { longest: number } }).gaps.longest);
+  return () => page.evaluate(() => (window as unknown as { gaps: number[] }).gaps.sort((a, b) => b - a));
 }
 
 /** Difference of two RGBA pictures at its largest. */
