@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { de } from "../src/words/de.ts";
-import { en } from "../src/words/en.ts";
+import { en, type Key, type Words } from "../src/words/en.ts";
 import { es } from "../src/words/es.ts";
 import { fr } from "../src/words/fr.ts";
-import { type Key, LANGUAGES, pickLanguage, speak, spokenTime, t, type Words } from "../src/words/index.ts";
+import { LANGUAGES, pickLanguage, speak, spokenTime, t } from "../src/words/index.ts";
 import { ja } from "../src/words/ja.ts";
 
 const ROOT = join(import.meta.dirname, "..");

@@ -1,5 +1,6 @@
 /** Puts the words into the document, and lets a person choose the language. */
-import { LANGUAGES, type Key, type Language, language, pickLanguage, speak, t } from "../words/index.ts";
+import type { Key } from "../words/en.ts";
+import { LANGUAGES, type Language, language, pickLanguage, speak, t } from "../words/index.ts";
 import { byId, make } from "./dom.ts";
 
 const STORED = "kdae-language";

@@ -211,3 +211,7 @@ export const en = {
   "error.other": "Something went wrong: {message}",
   "error.named": "{name}: {reason}",
 };
+
+export type Key = keyof typeof en;
+/** What every language has: the keys of `en`. */
+export type Words = { readonly [K in Key]: string };

@@ -1,8 +1,5 @@
 /** The page's language: the sentences of one table, with values filled in. */
-import { en } from "./en.ts";
-
-export type Key = keyof typeof en;
-export type Words = { readonly [K in Key]: string };
+import { en, type Key, type Words } from "./en.ts";
 
 /** The languages by their own names; each is a file beside this one. */
 export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français", es: "Español", ja: "日本語" } as const;

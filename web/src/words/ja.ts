@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./en.ts";
 
 export const ja: Words = {
   "nav.start": "kdae、最初へ",
