@@ -15,6 +15,8 @@ const machine = vi.hoisted(() => ({
   fetched: [] as string[],
   engines: new Map<number, string>(),
   stopped: new Set<number>(),
+  /** How many lanes of a backend its memory holds. */
+  lanes: Number.POSITIVE_INFINITY,
 }));
 
 vi.mock("../src/jobs/lane.ts", () => ({
@@ -25,6 +27,8 @@ vi.mock("../src/jobs/lane.ts", () => ({
     engine = { call: async () => "hardware" };
     async start(backend: Backend): Promise<void> {
       if (machine.offline.has(backend)) throw new Error(`${backend} does not start`);
+      const living = [...machine.engines].filter(([id, engine]) => engine === backend && !machine.stopped.has(id));
+      if (living.length >= machine.lanes) throw new Error("out of memory");
       this.backend = backend;
       machine.engines.set(this.id, backend);
     }
@@ -88,6 +92,8 @@ beforeEach(() => {
   machine.offline = new Set();
   machine.fetched = [];
   machine.stopped = new Set();
+  machine.engines = new Map();
+  machine.lanes = Number.POSITIVE_INFINITY;
 });
 
 test("enough memory: the first backend does it", async () => {
@@ -114,6 +120,20 @@ test("nothing works: the picture fails by name, after all were tried", async () 
   machine.holds = { webgpu: 100, webgl: 100, wasm: 100 };
   const { state, error } = await clean();
   expect([state, error]).toEqual(["failed", "EngineFailed"]);
+});
+
+test("where memory holds one lane only, that one does it", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  machine.lanes = 1;
+  expect(await clean()).toMatchObject({ state: "done", backend: "wasm", error: "" });
+});
+
+test("the speed is that of one lane, which is what the camera runs on", async () => {
+  machine.wrong = new Set(["webgpu", "webgl"]);
+  const pool = new Pool(() => {}, (name) => name, noLink);
+  await pool.prepare("photo");
+  expect(pool.lanes).toHaveLength(2);
+  expect(pool.speed()).toBeCloseTo((5 / 64 ** 2) * 1e6); // 5 ms for a tile of 64 x 64
 });
 
 /** A pool without a GPU, whose lanes of LiteRT.js are ready to take over. */
@@ -193,6 +213,7 @@ function table() {
     clean: (id: number, tile: Tile, _: number, model: string) =>
       new Promise<void>((finish) => log.push({ id, tile, model, finish })),
     reset: (id: number, model: string) => void closed.push(["reset", id, model]),
+    close: (id: number) => void closed.push(["close", id]),
   };
   const pictures = { call: async (name: string, args: never[]) => calls[name]?.(...args) };
   const queue = new Queue(pictures as unknown as Client<PictureCalls>, pool, () => {});
@@ -210,7 +231,7 @@ function table() {
     }
   };
   const bring = (...names: string[]) => queue.add(names.map((name) => ({ name, blob: new Blob() })));
-  return { pool, queue, log, closed, until, finish, bring };
+  return { pool, queue, log, calls, closed, until, finish, bring };
 }
 
 test("the tile on the screen comes next, also after the view has moved", async () => {
@@ -265,6 +286,29 @@ test("results are kept by model: going back is done at once, others wait until l
   await finish(second.progress.total);
   await all;
   expect(second.state).toBe("done");
+});
+
+test("a picture that was removed while it was read is closed once it is open", async () => {
+  const { queue, bring, calls, closed, until } = table();
+  let opened = (_: object) => {};
+  calls.open = () => new Promise((resolve) => (opened = resolve));
+  const [item] = bring("a.png");
+  await until(() => item.state === "working");
+  queue.remove(item);
+  expect(closed).toEqual([]);
+  opened({ width: 40, height: 30, grey: false, opaque: true });
+  await until(() => closed.length > 0);
+  expect(closed).toEqual([["close", item.id]]);
+});
+
+test("a result that cannot be thrown away stops nothing", async () => {
+  const { queue, bring, calls, until } = table();
+  calls.reset = () => Promise.reject(new Error("out of memory"));
+  const [first, second] = bring("a.png", "b.png");
+  queue.select(first);
+  await until(() => first.state === "working" && first.progress.total > 0);
+  queue.cancel(first);
+  await until(() => second.state === "working" && second.progress.total > 0);
 });
 
 test("a model that cannot be fetched changes nothing, and is fetched once when it can be", async () => {
