@@ -45,6 +45,7 @@ export class Stage {
     root.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("dblclick", (event) => {
+      if ((event.target as Element).closest("button")) return; // it was clicked twice
       if (this.fitted) this.zoomTo(1, event.clientX, event.clientY);
       else this.fit();
     });

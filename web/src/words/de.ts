@@ -198,6 +198,7 @@ export const de: Words = {
   "error.NoBackend": "In diesem Browser rechnet nichts richtig. Ein aktueller Chrome, Edge, Firefox oder Safari geht.",
   "error.EngineFailed": "Dieses Gerät konnte das Bild nicht berechnen, auch nicht in kleinen Kacheln. Schließen Sie andere Tabs, und versuchen Sie es noch einmal.",
   "error.NoModel": "Das Modell konnte nicht geladen werden. Prüfen Sie die Verbindung, und versuchen Sie es noch einmal.",
+  "error.NoPart": "Ein Teil dieser Seite konnte nicht geladen werden. Prüfen Sie die Verbindung, und laden Sie die Seite neu.",
   "error.NoClipboard": "Der Browser hat das Kopieren nicht erlaubt. Speichern Sie das Bild stattdessen.",
   "error.NoSave": "Dieser Browser kann dieses Format in dieser Größe nicht schreiben. Speichern Sie als PNG.",
   "error.other": "Etwas ging schief: {message}",

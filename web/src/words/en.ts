@@ -206,6 +206,7 @@ export const en = {
   "error.NoBackend": "No way of computing gives right results in this browser. A current Chrome, Edge, Firefox or Safari works.",
   "error.EngineFailed": "This machine could not compute the picture, not even in small tiles. Close other tabs and try again.",
   "error.NoModel": "The model could not be fetched. Check the connection and try again.",
+  "error.NoPart": "A part of this page could not be fetched. Check the connection and reload the page.",
   "error.NoClipboard": "The browser did not allow copying. Save the picture instead.",
   "error.NoSave": "This browser cannot write this format in this size. Save it as PNG instead.",
   "error.other": "Something went wrong: {message}",

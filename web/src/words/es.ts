@@ -198,6 +198,7 @@ export const es: Words = {
   "error.NoBackend": "Nada calcula bien en este navegador. Sirve un Chrome, Edge, Firefox o Safari actual.",
   "error.EngineFailed": "Esta máquina no pudo calcular la imagen, ni en teselas pequeñas. Cierre otras pestañas e inténtelo de nuevo.",
   "error.NoModel": "No se pudo cargar el modelo. Revise la conexión e inténtelo de nuevo.",
+  "error.NoPart": "No se pudo cargar una parte de esta página. Revise la conexión y recargue la página.",
   "error.NoClipboard": "El navegador no permitió copiar. Guarde la imagen.",
   "error.NoSave": "Este navegador no puede escribir este formato en este tamaño. Guárdela como PNG.",
   "error.other": "Algo falló: {message}",

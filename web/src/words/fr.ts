@@ -198,6 +198,7 @@ export const fr: Words = {
   "error.NoBackend": "Rien ne calcule juste dans ce navigateur. Un Chrome, Edge, Firefox ou Safari récent convient.",
   "error.EngineFailed": "Cette machine n’a pas pu calculer l’image, même en petites tuiles. Fermez d’autres onglets et réessayez.",
   "error.NoModel": "Le modèle n’a pas pu être chargé. Vérifiez la connexion et réessayez.",
+  "error.NoPart": "Une partie de cette page n’a pas pu être chargée. Vérifiez la connexion et rechargez la page.",
   "error.NoClipboard": "Le navigateur n’a pas permis la copie. Enregistrez plutôt l’image.",
   "error.NoSave": "Ce navigateur ne peut pas écrire ce format à cette taille. Enregistrez en PNG.",
   "error.other": "Quelque chose a échoué : {message}",

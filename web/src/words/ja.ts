@@ -198,6 +198,7 @@ export const ja: Words = {
   "error.NoBackend": "このブラウザーでは正しく計算できません。最新の Chrome、Edge、Firefox、Safari をお使いください。",
   "error.EngineFailed": "この端末では小さなタイルでも計算できませんでした。他のタブを閉じて、もう一度お試しください。",
   "error.NoModel": "モデルを取得できませんでした。接続を確かめて、もう一度お試しください。",
+  "error.NoPart": "このページの一部を読み込めませんでした。接続を確かめて、ページを再読み込みしてください。",
   "error.NoClipboard": "ブラウザーがコピーを許可しませんでした。代わりに画像を保存してください。",
   "error.NoSave": "このブラウザーではこの大きさをこの形式で書けません。PNG で保存してください。",
   "error.other": "問題が起きました：{message}",
