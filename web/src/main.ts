@@ -28,8 +28,8 @@ worker.addEventListener("error", (event) => {
   complain(problem("NoPart"));
 });
 const link: Link = {
-  connect: (lane, port) => void pictures.call("connect", [lane, port], [port]),
-  disconnect: (lane) => void pictures.call("disconnect", [lane]),
+  connect: (lane, port) => pictures.tell("connect", [lane, port], [port]),
+  disconnect: (lane) => pictures.tell("disconnect", [lane]),
 };
 let state: PoolState | undefined;
 const showPool = (): void => {

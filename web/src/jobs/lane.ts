@@ -43,7 +43,7 @@ export class Lane {
       link.disconnect(this.id);
     });
     const { port1, port2 } = new MessageChannel();
-    void this.engine.call("connect", [port1], [port1]).catch(() => {}); // stopped before it began
+    this.engine.tell("connect", [port1], [port1]);
     link.connect(this.id, port2);
   }
 

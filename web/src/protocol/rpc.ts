@@ -86,6 +86,11 @@ export class Client<T extends Calls<T>> {
     });
   }
 
+  /** Calls `name` where nobody waits for the answer; a failure is only noted for developers. */
+  tell<K extends keyof T & string>(name: K, args: Parameters<T[K]>, transfer: Transferable[] = []): void {
+    this.call(name, args, transfer).catch(console.warn);
+  }
+
   /** Lets every call fail, also later ones, for when the other side is gone. */
   fail(error: Error): void {
     this.gone = error;

@@ -55,7 +55,7 @@ export class SaveView {
     private readonly queue: Queue,
     private readonly controls: (id: number) => Controls,
   ) {
-    void this.offerFormats();
+    this.offerFormats().catch(console.warn); // then PNG is offered, which every browser writes
     byId("options").addEventListener("toggle", () => this.changed());
     for (const id of ["format", "quality"]) byId(id).addEventListener("input", () => this.changed());
     byId("options").addEventListener("change", () => this.changed());

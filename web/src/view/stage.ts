@@ -39,7 +39,7 @@ export class Stage {
       within<HTMLCanvasElement>(root, name).transferControlToOffscreen(),
     );
     const wide = matchMedia("(color-gamut: p3)").matches;
-    void pictures.call("attach", [before, after, wide], [before, after]);
+    pictures.tell("attach", [before, after, wide], [before, after]);
     this.divider = new Divider(root);
     new ResizeObserver(() => this.resized()).observe(root);
     root.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
