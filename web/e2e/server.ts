@@ -61,6 +61,8 @@ function gzipped(body: Body, etag: string): Buffer {
   return known;
 }
 
+const ISOLATION = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+
 export interface Site {
   readonly url: string;
   readonly server: Server;
@@ -70,12 +72,14 @@ export interface Site {
   sent: number;
   /** Files of which the second half is sent only then. */
   readonly held: Map<string, Promise<void>>;
+  /** Whether the page gets the headers that let it have threads. */
+  isolated: boolean;
   /** Whether the default model is the tests' tiny one. */
   tiny: boolean;
 }
 
-/** Serves a built page, with `extra` headers. */
-export async function serveDist(dist = DIST, extra: Record<string, string> = {}): Promise<Site> {
+/** Serves a built page. */
+export async function serveDist(dist = DIST): Promise<Site> {
   shipped();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://host");
@@ -90,7 +94,7 @@ export async function serveDist(dist = DIST, extra: Record<string, string> = {})
       "content-type": TYPES[extname(name)] ?? "application/octet-stream",
       "cache-control": "max-age=3600",
       etag,
-      ...extra,
+      ...(site.isolated && ISOLATION),
     };
     if (request.headers["if-none-match"] === etag) {
       response.writeHead(304, headers).end();
@@ -108,6 +112,6 @@ export async function serveDist(dist = DIST, extra: Record<string, string> = {})
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const site: Site = { url: `http://127.0.0.1:${port}/some/folder/`, server, changes: new Map(), held: new Map(), sent: 0, tiny: false };
+  const site: Site = { url: `http://127.0.0.1:${port}/some/folder/`, server, changes: new Map(), held: new Map(), isolated: false, sent: 0, tiny: false };
   return site;
 }

@@ -23,7 +23,10 @@ declare module "libheif-js/libheif-wasm/libheif.js" {
   }): LibHeif;
 }
 
-/** The script that LiteRT.js would fetch for itself; see `engine/litert.ts`. */
+/** The scripts of which LiteRT.js would fetch one for itself; see `engine/litert.ts`. */
 declare module "@litertjs/core/wasm/litert_wasm_internal.js" {
+  export default function factory(settings: object): Promise<object>;
+}
+declare module "@litertjs/core/wasm/litert_wasm_threaded_internal.js" {
   export default function factory(settings: object): Promise<object>;
 }

@@ -62,6 +62,7 @@ export const noLink = { connect: () => {}, disconnect: () => {} };
 /** A machine with all backends and enough of everything. */
 export function renew(): void {
   vi.stubGlobal("navigator", { hardwareConcurrency: 2 });
+  vi.stubGlobal("crossOriginIsolated", false);
   machine.holds = { webgpu: 1e9, webgl: 1e9, wasm: 1e9, litert: 1e9 };
   machine.wrong = new Set();
   machine.offline = new Set();

@@ -107,6 +107,17 @@ test("lanes of LiteRT.js take the place of those at hand, which end; so does all
   expect(pool.relieve(pool.lanes[0]).backend).toBe("wasm");
 });
 
+test("where there are threads, one lane of LiteRT.js takes the place of all", async () => {
+  vi.stubGlobal("crossOriginIsolated", true);
+  const pool = await hastened();
+  const [first, second] = pool.lanes;
+  const helper = pool.relieve(first);
+  expect(pool.relieve(second)).toBe(helper);
+  expect(pool.lanes).toEqual([helper, helper]);
+  expect([...machine.engines.values()].filter((engine) => engine === "litert")).toHaveLength(1);
+  expect([first, second, helper].map(({ id }) => machine.stopped.has(id))).toEqual([true, true, false]);
+});
+
 test("another model stays with LiteRT.js where it has a file for it, and else goes back to TF.js", async () => {
   const pool = await hastened();
   const helpers = [...pool.lanes].map((lane) => pool.relieve(lane));

@@ -1,7 +1,5 @@
 /** Runs models with LiteRT.js on wasm: in 0.6 of the time of TF.js, but its code has 3 MB to load. */
 import { type CompiledModel, loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "@litertjs/core";
-import factory from "@litertjs/core/wasm/litert_wasm_internal.js";
-import wasm from "@litertjs/core/wasm/litert_wasm_internal.wasm?url";
 import type { FloatImage } from "../maths/pixels.ts";
 import { type Plan, resize, withWeights } from "../maths/weights.ts";
 import type { ModelFiles, Skeleton } from "../protocol/engine.ts";
@@ -15,11 +13,17 @@ const models = new Map<string, Loaded>();
 /** The model that ran last, for pictures of one size: each takes about 400 bytes a pixel, so there is one. */
 let compiled: { readonly key: string; readonly model: CompiledModel } | undefined;
 let last: Promise<unknown> = Promise.resolve();
+/** As many as lanes would be at most; more than one where the host's headers isolate the page. */
+const MOST_THREADS = 4;
+let numThreads = 1;
 
 export async function start(): Promise<void> {
   if (!(await supportsFeature("relaxedSimd"))) throw new Error("no relaxed SIMD");
+  if (crossOriginIsolated) numThreads = Math.min(navigator.hardwareConcurrency, MOST_THREADS);
+  const { factory, wasm, script } = await (numThreads > 1 ? import("./litert-threads.ts") : import("./litert-single.ts"));
   // It would fetch its script by importScripts, which fails in module workers: here the script is bundled.
-  Object.assign(self, { ModuleFactory: factory, Module: { locateFile: () => wasm }, importScripts: () => {} });
+  const Module = { locateFile: () => wasm, mainScriptUrlOrBlob: script };
+  Object.assign(self, { ModuleFactory: factory, Module, importScripts: () => {} });
   await loadLiteRt("bundled.js");
 }
 
@@ -40,7 +44,7 @@ async function compile(name: string, width: number, height: number): Promise<Com
   compiled = undefined;
   const { file, plan } = models.get(name) as Loaded;
   resize(file, plan, width, height);
-  const model = await loadAndCompile(file, { accelerator: "wasm" });
+  const model = await loadAndCompile(file, { accelerator: "wasm", cpuOptions: { numThreads } });
   compiled = { key, model };
   return model;
 }

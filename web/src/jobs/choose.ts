@@ -18,6 +18,14 @@ export interface Tester {
 /** A check tile this fast leaves nothing to be gained from loading another backend. */
 const FAST_ENOUGH_MS = 12;
 
+/** The promise, or an error if it takes longer. */
+export function timeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("no answer")), milliseconds);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 async function attempt(backend: Backend, tester: Tester, byHand: boolean): Promise<Trial> {
   try {
     const found = await tester.probe(backend);

@@ -3,7 +3,7 @@ import type { FloatImage } from "../maths/pixels.ts";
 import type { TileRules } from "../maths/tiles.ts";
 import { problem } from "../protocol/errors.ts";
 import { type Backend, BACKENDS, type Engine } from "../protocol/engine.ts";
-import { best, type Trial, tryBackends } from "./choose.ts";
+import { best, timeout, type Trial, tryBackends } from "./choose.ts";
 import { Lane, type Link, TOLERANCE } from "./lane.ts";
 import { fetchModel, fetchSkeleton, type Model } from "./models.ts";
 import type { Ready } from "./whole.ts";
@@ -37,13 +37,6 @@ function isLitert({ backend }: Lane): boolean {
   return backend === "litert";
 }
 
-function timeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("no answer")), milliseconds);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
 export class Pool {
   lanes: Lane[] = [];
   model: Model | undefined;
@@ -52,7 +45,10 @@ export class Pool {
   private readonly models = new Map<string, Model>();
   /** The lane whose backend is fetched while the model is on its way. */
   private early: { lane: Lane; backend: Promise<Backend | undefined> } | undefined;
-  /** Lanes of LiteRT.js, from the first large picture on: one for each lane at hand. */
+  /**
+   * Lanes of LiteRT.js, from the first large picture on: one for each lane at hand. Where there
+   * are threads, it is the same one for all, which runs a tile with all cores.
+   */
   private helpers: readonly Lane[] = [];
   /** The model that they have and compute right. */
   private helped: string | undefined;
@@ -127,17 +123,21 @@ export class Pool {
     if (!name || backend !== "wasm" || choice !== "auto" || this.givenUp.has("litert")) return;
     if (this.helped === name || lanes.every(isLitert)) return;
     const fresh = this.helpers.length === 0;
-    if (fresh) this.helpers = lanes.map(() => new Lane(this.link));
+    if (fresh) {
+      const shared = crossOriginIsolated ? new Lane(this.link) : undefined;
+      this.helpers = lanes.map(() => shared ?? new Lane(this.link));
+    }
     const { helpers } = this;
+    const each = [...new Set(helpers)];
     try {
       const model = await this.fetchWhole(name);
-      if (fresh) await Promise.all(helpers.map((lane) => lane.start("litert")));
-      await Promise.all(helpers.map((lane) => lane.load(model)));
+      if (fresh) await Promise.all(each.map((lane) => lane.start("litert")));
+      await Promise.all(each.map((lane) => lane.load(model)));
       if ((await helpers[0].check(model)).difference > TOLERANCE) throw problem("NoBackend", "litert");
       if (this.helpers === helpers) this.helped = name;
     } catch (error) {
       if (this.helpers !== helpers) return; // stopped meanwhile
-      for (const lane of helpers) if (!lanes.includes(lane)) lane.stop();
+      for (const lane of each) if (!lanes.includes(lane)) lane.stop();
       this.helpers = [];
       const offline = error instanceof Error && error.name === "NoModel";
       if (!offline) this.givenUp.add("litert");
