@@ -39,7 +39,7 @@ test("Lab: the model raises the PSNR; the sliders act; filters and maps of every
 });
 
 test("Lab: another model cleans the same picture beside the one in use", async () => {
-  const page = await rig.visitShipped({ viewport: { width: 1200, height: 800 } }, "#lab");
+  const page = await rig.visit({ viewport: { width: 1200, height: 800 } }, "#lab");
   await labReady(page);
   expect(await page.isVisible("#lab-compared")).toBe(false);
   const dB = (id: string) => page.waitForFunction((id) => / dB$/.test(document.querySelector(id)?.textContent ?? ""), id);
@@ -144,6 +144,7 @@ test("Lab: its links lead to the claims of the lecture, with and without a netwo
   const [lecture] = await Promise.all([page.context().waitForEvent("page"), page.locator("#lab a").first().click()]);
   await lecture.waitForSelector("article");
   for (const id of ids) expect(await lecture.locator(`article[id=${id}]`).count(), id).toBe(1);
+  await lecture.waitForFunction(() => caches.match(location.href.split("#")[0])); // it is kept after it has come
   await page.context().setOffline(true);
   await lecture.reload();
   await lecture.waitForSelector("article");

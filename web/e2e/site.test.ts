@@ -2,7 +2,6 @@ import { createRequire } from "node:module";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { BrowserContextOptions, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { done, engineReady, labReady, makePicture, openFile, useRig } from "./browser.ts";
 import { DIST } from "./server.ts";
@@ -146,59 +145,61 @@ describe.each([320, 375])("a phone of %i pixels", (width) => {
   });
 });
 
-describe("axe finds nothing", () => {
-  /** Checks what is on the screen, by some rules or all, at every width; `shown` has to stay there. */
-  const violationsAt = async (page: Page, shown: string, runOnly: string[]) => {
+/** Another look has other colours and outlines, and all else as it is: only rules on colours can differ. */
+const COLOURS = ["color-contrast", "link-in-text-block"];
+const LOOKS = [
+  { colorScheme: "light", forcedColors: "none", rules: [] },
+  { colorScheme: "dark", forcedColors: "none", rules: COLOURS },
+  { colorScheme: "light", forcedColors: "active", rules: COLOURS },
+] as const;
+
+test("axe finds nothing, at four widths, in light, dark and forced colours", { timeout: 300_000 }, async () => {
+  const page = await rig.visit({ bypassCSP: true });
+  /** Checks what is on the screen, or a part of it; `shown` has to stay there. */
+  const check = async (shown: string, part = "html") => {
     for (const width of [1400, 800, 390, 320]) {
       await page.setViewportSize({ width, height: 800 });
-      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
-      expect(await page.isVisible(shown), `${shown} at ${width} pixels`).toBe(true);
-      const violations = await page.evaluate(async (runOnly) => {
-        type Axe = { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-        const { axe } = window as unknown as { axe: Axe };
-        // It need not fetch the style sheets: the one rule about them is about turning a phone.
-        const found = await axe.run({ resultTypes: ["violations"], preload: false, ...(runOnly.length > 0 && { runOnly }) });
-        return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-      }, runOnly);
-      expect(violations, `${shown} at ${width} pixels`).toEqual([]);
+      for (const { rules, ...look } of LOOKS) {
+        const where = `${shown} at ${width} pixels, ${JSON.stringify(look)}`;
+        await page.emulateMedia(look);
+        await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+        expect(await page.isVisible(shown), where).toBe(true);
+        const violations = await page.evaluate(async ([part, runOnly]) => {
+          type Axe = { run(part: string, options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+          const { axe } = window as unknown as { axe: Axe };
+          // It need not fetch the style sheets: the one rule about them is about turning a phone.
+          const found = await axe.run(part, { resultTypes: ["violations"], preload: false, ...(runOnly.length > 0 && { runOnly }) });
+          return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+        }, [part, rules] as const);
+        expect(violations, where).toEqual([]);
+      }
     }
   };
-  // Another look has other colours and outlines, and all else as it is: only rules on colours can differ.
-  const COLOURS = ["color-contrast", "link-in-text-block"];
-  const looks: [BrowserContextOptions, string[]][] = [
-    [{ colorScheme: "light" }, []],
-    [{ colorScheme: "dark" }, COLOURS],
-    [{ forcedColors: "active" }, COLOURS],
-  ];
-  test.each(looks)("%o", { timeout: 300_000 }, async (look, rules) => {
-    const page = await rig.visit({ ...look, bypassCSP: true });
-    const check = (shown: string) => violationsAt(page, shown, rules);
-    await page.evaluate(AXE);
-    await page.waitForSelector("#samples img");
-    await check("#samples img");
-    await page.click("#about-open");
-    await engineReady(page);
-    await check("#backend");
+  await page.evaluate(AXE);
+  await page.waitForSelector("#samples img");
+  await check("#samples img");
+  await page.click("#about-open");
+  await engineReady(page);
+  await check("#backend", "dialog");
+  await page.keyboard.press("Escape");
+  await page.click("#more summary");
+  await check("#model input", "#more");
+  await page.keyboard.press("Escape");
+  const buffer = await makePicture(60, 40);
+  await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
+  await done(page);
+  await check("#stage");
+  for (const [menu, shown] of [["adjust", "#colour"], ["options", "#format"]]) {
+    await page.click(`#${menu} summary`);
+    await check(shown, `#${menu}`);
     await page.keyboard.press("Escape");
-    await page.click("#more summary");
-    await check("#model input");
-    await page.keyboard.press("Escape");
-    const buffer = await makePicture(60, 40);
-    await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
-    await done(page);
-    await check("#stage");
-    for (const [menu, shown] of [["adjust", "#colour"], ["options", "#format"]]) {
-      await page.click(`#${menu} summary`);
-      await check(shown);
-      await page.keyboard.press("Escape");
-    }
-    await page.click('nav a[href="#camera"]');
-    await check("#camera-start");
-    await page.click('nav a[href="#lab"]');
-    await labReady(page);
-    await page.selectOption("#lab-other", "standin");
-    await page.check("#lab-brush");
-    await page.waitForSelector("#lab-compared:not([hidden])");
-    await check("#lab-inside canvas");
-  });
+  }
+  await page.click('nav a[href="#camera"]');
+  await check("#camera-start");
+  await page.click('nav a[href="#lab"]');
+  await labReady(page);
+  await page.selectOption("#lab-other", "standin");
+  await page.check("#lab-brush");
+  await page.waitForSelector("#lab-compared:not([hidden])");
+  await check("#lab-inside canvas");
 });
