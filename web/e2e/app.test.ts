@@ -3,11 +3,21 @@ import { engineReady, makePicture, useRig } from "./browser.ts";
 
 const rig = useRig();
 
-test("what another app shares is cleaned, once, and the page says when it works offline", async () => {
-  const page = await rig.visit();
+test("what another app shares is cleaned, once; the page says when it works offline, and its worker holds nothing back", async () => {
+  const page = await rig.visit({ serviceWorkers: "allow" });
   await engineReady(page);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   await page.waitForFunction(() => /offline/.test(document.querySelector("#toast")?.textContent ?? ""));
+  // What it fetches comes through as it arrives: the page shows how much of a model is there.
+  let send = () => {};
+  rig.site.held.set("models/gray/check.bin", new Promise((resolve) => (send = resolve)));
+  const first = await page.evaluate(async () => {
+    const body = (await fetch("./models/gray/check.bin")).body as ReadableStream<Uint8Array>;
+    return (await body.getReader().read()).value?.length;
+  });
+  expect(first).toBeGreaterThan(0);
+  send();
+
   const { share_target: target } = await page.evaluate(async () => {
     const link = document.querySelector<HTMLLinkElement>("link[rel=manifest]") as HTMLLinkElement;
     return (await fetch(link.href)).json();

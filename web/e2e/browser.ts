@@ -25,8 +25,13 @@ export interface Rig {
   readonly url: string;
   readonly browser: Browser;
   readonly site: Site;
-  /** A fresh visitor on the page; what the page asks of the network is watched. */
+  /**
+   * A fresh visitor on the page, whose default model is the tests' tiny one; what the page asks
+   * of the network is watched. There is no service worker unless `options` allow it.
+   */
   visit(options?: BrowserContextOptions, hash?: string): Promise<Page>;
+  /** The same with the shipped models, where the test is about them or needs the time they take. */
+  visitShipped(options?: BrowserContextOptions, hash?: string): Promise<Page>;
 }
 
 /** Starts server and browser for one test file and closes them after it. */
@@ -48,10 +53,11 @@ export function useRig(flags: string[] = []): Rig {
       server.closeAllConnections();
     };
   });
-  rig.visit = async (options = {}, hash = "") => {
+  const visit = async (tiny: boolean, options: BrowserContextOptions = {}, hash = "") => {
     for (const context of contexts.splice(0)) await context.close();
-    const context = await rig.browser.newContext(options);
+    const context = await rig.browser.newContext({ serviceWorkers: "block", ...options });
     contexts.push(context);
+    rig.site.tiny = tiny;
     context.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
       if (protocol !== "blob:" && origin !== new URL(rig.url).origin) strangers.push(request.url());
@@ -66,6 +72,8 @@ export function useRig(flags: string[] = []): Rig {
     await page.goto(rig.url + hash);
     return page;
   };
+  rig.visit = (...wanted) => visit(true, ...wanted);
+  rig.visitShipped = (...wanted) => visit(false, ...wanted);
   afterAll(async () => {
     await rig.browser?.close();
     close();

@@ -10,7 +10,7 @@ const GOLDEN = join(import.meta.dirname, "../tests/golden");
 
 describe("a picture", () => {
   test("opened by the button is cleaned as the command cleans it, and saved at every strength", async () => {
-    const page = await rig.visit();
+    const page = await rig.visitShipped();
     const file = readFileSync(join(GOLDEN, "noisy.png"));
     const { width, height, data: noisy } = await decode(page, file);
     const { data: expected } = await decode(page, readFileSync(join(GOLDEN, "photo.png")));
@@ -41,7 +41,7 @@ describe("a picture", () => {
   });
 
   test("comes by drop, by paste and as a sample", async () => {
-    const page = await rig.visit();
+    const page = await rig.visitShipped();
     const base64 = (await makePicture(50, 40)).toString("base64");
     const bring = (kind: "drop" | "paste") =>
       page.evaluate(
@@ -146,7 +146,6 @@ test("where the page may write a file, the zip goes into it as it comes", async 
     Object.assign(window, { showSaveFilePicker });
   });
   await page.click("#save-all");
-  // Beside other messages, as that the page works offline.
   await page.waitForFunction(() => document.querySelector("#toast span")?.textContent?.includes("kdae-clean.zip is saved."));
   const base64 = await page.evaluate(async () => {
     const handle = await (await navigator.storage.getDirectory()).getFileHandle("kdae-clean.zip");

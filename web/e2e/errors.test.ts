@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -35,7 +35,7 @@ test("every file is answered by its name, what it is and what to do, and several
 });
 
 test("a HEIC picture is read, by less than 400 kB that no one else fetches", async () => {
-  const page = await rig.visit({ serviceWorkers: "block" });
+  const page = await rig.visit();
   await chooseModel(page, "standin"); // it halves every value
   await engineReady(page);
   const fetched: string[] = [];
@@ -103,9 +103,18 @@ test("a dropped folder gives its pictures, with their folders in the ZIP; a TIFF
   const { bytes } = await saved(page, "#save-all");
   const names = [...bytes.toString("latin1").matchAll(/PK\x01\x02.{42}([a-z/-]+\.png)/gs)].map((match) => match[1]);
   expect(names).toEqual(["holiday/a-clean.png", "holiday/beach/b-clean.png"]);
+
+  await page.evaluate(() => {
+    const locked = { isFile: true, name: "x.png", file: (_: unknown, reject: (reason: Error) => void) => reject(new DOMException("locked", "NotReadableError")) };
+    DataTransferItem.prototype.webkitGetAsEntry = () => locked as unknown as FileSystemEntry;
+    const data = new DataTransfer();
+    data.items.add(new File([], "x.png"));
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+  });
+  await page.waitForFunction(() => /locked/.test(document.querySelector("#toast")?.textContent ?? ""));
 });
 
-test("no camera", async () => {
+test("no camera, or one that comes too late", async () => {
   const page = await rig.visit({}, "#camera");
   await page.evaluate(() => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", "NotFoundError"));
@@ -113,10 +122,44 @@ test("no camera", async () => {
   await page.click("#camera-start");
   await page.waitForSelector("#camera-error:not([hidden])");
   expect(await page.textContent("#camera-error")).toMatch(/No camera/);
+
+  // A camera that comes when the person has clicked again, or has left the room, is turned off.
+  await page.evaluate(() => {
+    const asked: (() => void)[] = [];
+    const streams: MediaStream[] = [];
+    navigator.mediaDevices.getUserMedia = () =>
+      new Promise((resolve) => {
+        asked.push(() => {
+          const stream = document.createElement("canvas").captureStream();
+          streams.push(stream);
+          resolve(stream);
+        });
+      });
+    Object.assign(window, { asked, streams });
+  });
+  await page.click("#camera-start");
+  await page.click("#camera-start");
+  await page.evaluate(() => (location.hash = "#lab"));
+  await page.waitForFunction(() => document.title === "Lab · kdae");
+  const states = await page.evaluate(async () => {
+    const { asked, streams } = window as unknown as { asked: (() => void)[]; streams: MediaStream[] };
+    for (const come of asked) come();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return streams.flatMap((stream) => stream.getTracks()).map(({ readyState }) => readyState);
+  });
+  expect(states).toEqual(["ended", "ended"]);
+});
+
+test("a page whose own files are gone says so", async () => {
+  const workers = readdirSync(join(DIST, "assets")).filter((name) => name.startsWith("worker-"));
+  for (const name of workers) rig.site.changes.set(`assets/${name}`, null);
+  const page = await rig.visit();
+  await page.waitForFunction(() => /part of this page could not be fetched/.test(document.querySelector("#toast")?.textContent ?? ""));
+  rig.site.changes.clear();
 });
 
 test("a model that cannot be fetched, offline or not there: the result stays, and it can be had later", async () => {
-  const page = await rig.visit({ serviceWorkers: "block" });
+  const page = await rig.visit();
   const context = page.context();
   await openFile(page, "x.png", await makePicture(40, 40));
   await done(page);
@@ -136,7 +179,7 @@ test("a model that cannot be fetched, offline or not there: the result stays, an
 });
 
 test("a model comes with a progress bar", async () => {
-  const page = await rig.visit({ serviceWorkers: "block" });
+  const page = await rig.visit();
   await engineReady(page);
   expect(await page.locator("#fetch").isVisible()).toBe(false);
   let send = () => {};
@@ -152,7 +195,7 @@ test("a model comes with a progress bar", async () => {
 });
 
 test("a backend that gives wrong numbers is not used", async () => {
-  const page = await rig.visit({ serviceWorkers: "block" });
+  const page = await rig.visit();
   await engineReady(page);
   await page.context().route("**/models/standin/check.bin", async (route) => {
     const body = await (await route.fetch()).body();

@@ -5,7 +5,7 @@ import { engineReady, useRig } from "./browser.ts";
 const rig = useRig();
 
 test("a first visit: at most 1.1 MB until the first picture is clean, the rest later", async () => {
-  const { page, ...visit } = await firstVisit(rig.site, () => rig.visit());
+  const { page, ...visit } = await firstVisit(rig.site, () => rig.visitShipped({ serviceWorkers: "allow" }));
   console.log(inKilobytes(visit));
   expect(visit.sent).toBeLessThan(BUDGET);
   const asked = [...visit.asked];

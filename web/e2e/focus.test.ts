@@ -1,19 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { chooseModel, done, engineReady, makePicture, openFile, setRange, useRig } from "./browser.ts";
+import { DIST } from "./server.ts";
 
 const rig = useRig();
 
 test("the focus never falls into the void, and what happens is announced", async () => {
-  const page = await rig.visit();
+  rig.site.changes.set("samples/fig.jpg", readFileSync(join(DIST, "samples/fig-small.jpg"))); // to be done sooner
+  const page = await rig.visitShipped();
   const focused = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.ariaLabel);
   await engineReady(page);
   await page.click("[data-sample=fig]");
-  // Within the page, as the picture may be clean before a message from here arrives; and once a
-  // tile is done, as a picture that was not read yet cannot be cleaned again.
+  // Within the page, as the picture may be clean before a message from here arrives; and once it
+  // is read, as before that it cannot be cleaned again.
   await page.waitForFunction(() => {
     const cancel = document.querySelector<HTMLButtonElement>("#job-cancel:not([hidden])");
-    const tiles = document.querySelector<HTMLProgressElement>("#job-bar[value]")?.value;
-    if (!cancel || !tiles || document.activeElement?.id !== "stage") return false;
+    if (!cancel || !document.querySelector("#stage:not(.empty)") || document.activeElement?.id !== "stage") return false;
     cancel.focus();
     cancel.click();
     return true;
@@ -54,7 +57,7 @@ test("keys act on the picture that is seen: not on that of another room", async 
   expect(downloads).toBe(0);
   await page.click('nav a[href="#clean"]');
   await page.waitForFunction(() => document.title === "Clean pictures · kdae");
-  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Control+s")]);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Control+S")]); // with Caps Lock
   expect(download.suggestedFilename()).toBe("x-clean.png");
 });
 
@@ -76,10 +79,11 @@ test("every room has its title and a heading, the live camera too, and there is 
   await page.waitForFunction(() => /frames/.test(document.querySelector("#camera-rate")?.textContent ?? ""));
   expect(await page.locator("h1:visible, h1.unseen:not([hidden] *)").count()).toBeGreaterThan(0);
   await page.click("#camera-stop");
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("camera-start");
 });
 
 test("leaving during work asks; leaving after it does not", async () => {
-  const page = await rig.visit();
+  const page = await rig.visitShipped();
   const asked: string[] = [];
   page.on("dialog", (dialog) => {
     asked.push(dialog.type());
@@ -107,6 +111,7 @@ test("it is seen that something happened: done, a closer look, what was removed,
     return (await page.locator("#stage").screenshot()).length;
   };
   await page.locator("#job-look").dispatchEvent("click"); // a busy machine may click after it is gone
+  await page.locator("#job-look").dispatchEvent("dblclick"); // of a person who clicks twice
   await page.waitForFunction(() => document.querySelector("#zoom-value")?.textContent === "100 %");
   expect(await page.isVisible("#job")).toBe(false);
   await page.focus("#stage .divider");
@@ -126,17 +131,23 @@ test("it is seen that something happened: done, a closer look, what was removed,
 test("brightness, colour and detail act without a new run, are reset, and go to all", async () => {
   const page = await rig.visit();
   const buffer = await makePicture(200, 200);
-  await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
-  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 2);
+  await page.setInputFiles("#file", ["a", "b", "c"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
+  await page.waitForFunction(() => document.querySelectorAll('#strip li[data-state="done"]').length === 3);
   await page.click("#adjust summary");
   await setRange(page, "colour", 30);
   await setRange(page, "detail", 40);
+  await page.click('button[aria-label="b.png, done"]');
+  await setRange(page, "colour", 60);
+  await page.click('button[aria-label="a.png, done"]');
+  await page.click("#adjust summary");
   await page.click("#apply-all");
   expect(await page.getAttribute("#stage", "data-state")).toBe("done");
   await page.keyboard.press("Escape");
   expect(await page.evaluate(() => document.activeElement?.parentElement?.id)).toBe("adjust");
-  await page.click('button[aria-label="b.png, done"]');
-  expect(await page.inputValue("#colour")).toBe("30");
+  for (const name of ["c", "b"]) {
+    await page.click(`button[aria-label="${name}.png, done"]`);
+    expect(await page.inputValue("#colour"), name).toBe("30"); // also that which was never looked at
+  }
   await page.click("#adjust summary");
   await page.locator("#detail").dblclick();
   expect(await page.inputValue("#detail")).toBe("0");
@@ -158,4 +169,19 @@ test("the browser's language is spoken, another can be chosen, and it is remembe
   expect(await page.textContent("#announce")).toContain("x.png のノイズを除去しました");
   await chooseModel(page, "standin");
   await page.waitForSelector('#stage[data-state="done"][data-model="standin"]');
+
+  // Where pages may store nothing, it is the browser's again.
+  await page.context().addInitScript(() => {
+    Object.defineProperty(window, "localStorage", {
+      get: () => {
+        throw new DOMException("denied", "SecurityError");
+      },
+    });
+  });
+  await page.reload();
+  await page.waitForFunction(() => document.documentElement.lang === "de");
+  await page.click("#more summary");
+  await page.selectOption("#language", "fr");
+  await page.waitForFunction(() => document.documentElement.lang === "fr");
+  expect(await page.isVisible("#toast")).toBe(false);
 });

@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { decodeDeep, encodeDeep } from "../src/maths/deep.ts";
 import { readFacts } from "../src/maths/segments.ts";
-import { chooseFormat, chooseModel, decode, done, largest, openFile, saved, setRange, useRig } from "./browser.ts";
+import { chooseFormat, chooseModel, decode, done, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
 
 const rig = useRig();
 
@@ -121,6 +121,22 @@ test("WebP and JPEG have a quality, and the options tell the size before and aft
   const large = await size();
   await setRange(page, "quality", 40);
   expect(await size()).toBeLessThan(large / 2);
+
+  // What happens to other pictures is no reason to measure again.
+  await openFile(page, "x.png", await makePicture(40, 30));
+  await page.waitForSelector('button[aria-label="x.png, done"]');
+  await page.locator('button[aria-label="friends.png, done"]').dispatchEvent("click"); // the menu stays open
+  const small = await size();
+  const told = await page.evaluate(async () => {
+    const said: (string | null)[] = [];
+    const line = document.querySelector("#size") as HTMLElement;
+    new MutationObserver(() => said.push(line.textContent)).observe(line, { childList: true });
+    document.querySelector<HTMLElement>('button[aria-label="Remove x.png"]')?.click();
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    return said;
+  });
+  expect(told).toEqual([]);
+  expect(await size()).toBe(small);
   await page.keyboard.press("Escape");
   const { name, bytes } = await saved(page);
   expect(name).toBe("friends-clean.webp");

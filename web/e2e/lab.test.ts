@@ -6,7 +6,7 @@ import { scales } from "./server.ts";
 const rig = useRig();
 
 test("Lab: the model raises the PSNR; the sliders act; filters and maps of every scale are shown", async () => {
-  const page = await rig.visit({ viewport: { width: 1200, height: 800 } }, "#lab");
+  const page = await rig.visitShipped({ viewport: { width: 1200, height: 800 } }, "#lab");
   await labReady(page);
   const read = async (id: string) => Number.parseFloat((await page.textContent(id)) ?? "");
   // Sigma 25 on values that are clipped: a little more than 20 log10(255 / 25) = 20.17 dB.
@@ -39,7 +39,7 @@ test("Lab: the model raises the PSNR; the sliders act; filters and maps of every
 });
 
 test("Lab: another model cleans the same picture beside the one in use", async () => {
-  const page = await rig.visit({ viewport: { width: 1200, height: 800 } }, "#lab");
+  const page = await rig.visitShipped({ viewport: { width: 1200, height: 800 } }, "#lab");
   await labReady(page);
   expect(await page.isVisible("#lab-compared")).toBe(false);
   const dB = (id: string) => page.waitForFunction((id) => / dB$/.test(document.querySelector(id)?.textContent ?? ""), id);
@@ -117,10 +117,26 @@ test("Lab: the brush puts noise where it is painted, by pointer and by keys, and
   await page.uncheck("#lab-brush");
   await page.waitForFunction(() => Number.parseFloat(document.querySelector("#lab-psnr-noisy")?.textContent ?? "") < 22);
   expect((await noisyPart(page)).count).toBe(320); // noise everywhere
+
+  // The sample chosen last is shown, though another that was chosen before comes later.
+  let send = () => {};
+  const held = new Promise<void>((resolve) => (send = resolve));
+  await page.context().route("**/samples/friends.jpg", (route) => held.then(() => route.continue()));
+  const seen = () => page.evaluate(() => (document.querySelector("#lab-clean") as HTMLCanvasElement).toDataURL());
+  const before = await seen();
+  await page.click("#lab-samples [data-sample=friends]");
+  await page.click("#lab-samples [data-sample=fig]");
+  await page.waitForFunction((old) => (document.querySelector("#lab-clean") as HTMLCanvasElement).toDataURL() !== old, before);
+  const fig = await seen();
+  const arrived = page.waitForResponse("**/samples/friends.jpg");
+  send();
+  await (await arrived).finished();
+  await page.waitForTimeout(500);
+  expect(await seen()).toBe(fig);
 });
 
 test("Lab: its links lead to the claims of the lecture, with and without a network", async () => {
-  const page = await rig.visit({}, "#lab");
+  const page = await rig.visit({ serviceWorkers: "allow" }, "#lab");
   const links = await page.locator("#lab a").evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href));
   expect(links.length).toBeGreaterThan(4);
   const ids = links.map((link) => new URL(link).hash.slice(1));

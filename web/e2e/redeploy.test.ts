@@ -19,7 +19,7 @@ function redeploy(): void {
 }
 
 test("after a redeploy a returning visitor is told, and gets the whole new page, for good", async () => {
-  const page = await rig.visit();
+  const page = await rig.visit({ serviceWorkers: "allow" });
   await engineReady(page);
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   redeploy();

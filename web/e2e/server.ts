@@ -1,7 +1,7 @@
 /**
- * A plain static file server, as any host has, with the page in a subfolder, and one more
- * model than are shipped. It compresses text and wasm, and lets browsers keep files for an
- * hour, as hosts do.
+ * A plain static file server, as any host has, with the page in a subfolder, one more model than
+ * are shipped, and if wanted a tiny default model (see `standin.ts`). It compresses text and wasm,
+ * and lets browsers keep files for an hour, as hosts do.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -9,7 +9,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { gzipSync } from "node:zlib";
-import { STANDIN } from "./standin.ts";
+import { type Body, STANDIN, TINY } from "./standin.ts";
 
 const TYPES: Record<string, string> = {
   ".html": "text/html",
@@ -32,25 +32,33 @@ export function shipped(): string[] {
   return JSON.parse(readFileSync(list, "utf8"));
 }
 
-/** The scales of the default model, the finest first: how many pixels one value stands for. */
+/** The scales of the shipped default model (and of the tiny one), the finest first: how many pixels one value stands for. */
 export function scales(): number[] {
   const { signature } = JSON.parse(readFileSync(join(DIST, "models/photo-encoder/model.json"), "utf8"));
   return Object.keys(signature.outputs).map((_, at) => 2 ** (at + 1));
 }
 
-type Body = Uint8Array | string;
-
 /** A body in place of a file, or null for a file that is gone. */
 export type Changes = Map<string, Body | null>;
 
 /** The body of an answer; undefined if there is nothing by that name. */
-function find(name: string, changes: Changes, dist: string): Body | undefined {
+function find(name: string, { changes, tiny }: Site, dist: string): Body | undefined {
   const changed = changes.get(name);
   if (changed !== undefined) return changed ?? undefined;
   if (name === "models/models.json") return JSON.stringify([...shipped(), "standin"]);
-  const standin = STANDIN[name.replace("models/", "")];
+  const file = name.replace("models/", "");
+  const standin = STANDIN[file] ?? (tiny ? TINY[file] : undefined);
   const path = join(dist, normalize(name));
   return standin ?? (existsSync(path) && statSync(path).isFile() ? readFileSync(path) : undefined);
+}
+
+const packed = new Map<string, Buffer>();
+
+/** Compresses a body, once for all who ask for it. */
+function gzipped(body: Body, etag: string): Buffer {
+  const known = packed.get(etag) ?? gzipSync(body);
+  packed.set(etag, known);
+  return known;
 }
 
 export interface Site {
@@ -60,16 +68,19 @@ export interface Site {
   readonly changes: Changes;
   /** Bytes sent, headers not counted, since it was last set to 0. */
   sent: number;
+  /** Files of which the second half is sent only then. */
+  readonly held: Map<string, Promise<void>>;
+  /** Whether the default model is the tests' tiny one. */
+  tiny: boolean;
 }
 
 /** Serves a built page, with `extra` headers. */
 export async function serveDist(dist = DIST, extra: Record<string, string> = {}): Promise<Site> {
   shipped();
-  const changes: Changes = new Map();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://host");
     const name = pathname.replace(/^\/some\/folder\//, "") || "index.html";
-    const found = find(decodeURIComponent(name), changes, dist);
+    const found = find(decodeURIComponent(name), site, dist);
     if (!pathname.startsWith("/some/folder/") || found === undefined) {
       response.writeHead(404).end();
       return;
@@ -87,12 +98,16 @@ export async function serveDist(dist = DIST, extra: Record<string, string> = {})
     }
     const zip = COMPRESSED.test(name) && /gzip/.test(String(request.headers["accept-encoding"]));
     if (zip) headers["content-encoding"] = "gzip";
-    const body = zip ? gzipSync(found) : found;
+    const body = zip ? gzipped(found, etag) : found;
     site.sent += body.length;
-    response.writeHead(200, headers).end(body);
+    response.writeHead(200, headers);
+    const half = Math.ceil(body.length / 2);
+    const until = site.held.get(name);
+    if (!until) response.end(body);
+    else response.write(body.slice(0, half), () => void until.then(() => response.end(body.slice(half))));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const site: Site = { url: `http://127.0.0.1:${port}/some/folder/`, server, changes, sent: 0 };
+  const site: Site = { url: `http://127.0.0.1:${port}/some/folder/`, server, changes: new Map(), held: new Map(), sent: 0, tiny: false };
   return site;
 }

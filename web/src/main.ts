@@ -3,6 +3,7 @@ import { fetchNames } from "./jobs/models.ts";
 import type { Link } from "./jobs/lane.ts";
 import { type Choice, Pool, type PoolState } from "./jobs/pool.ts";
 import { Queue } from "./jobs/queue.ts";
+import { problem } from "./protocol/errors.ts";
 import type { PictureCalls } from "./protocol/picture.ts";
 import { Client } from "./protocol/rpc.ts";
 import { CameraView } from "./view/camera.ts";
@@ -19,12 +20,16 @@ import { inWords, t } from "./words/index.ts";
 const MODELS = "./models";
 const modelFolder = (name: string) => `${MODELS}/${name}`;
 
-const pictures = new Client<PictureCalls>(
-  new Worker(new URL("./picture/worker.ts", import.meta.url), { type: "module" }),
-);
+const worker = new Worker(new URL("./picture/worker.ts", import.meta.url), { type: "module" });
+const pictures = new Client<PictureCalls>(worker);
+worker.addEventListener("error", (event) => {
+  if (event instanceof ErrorEvent) return; // an error in it, which runs; its calls tell of theirs
+  pictures.fail(problem("NoPart", "the picture worker"));
+  complain(problem("NoPart"));
+});
 const link: Link = {
-  connect: (lane, port) => void pictures.call("connect", [lane, port], [port]),
-  disconnect: (lane) => void pictures.call("disconnect", [lane]),
+  connect: (lane, port) => pictures.tell("connect", [lane, port], [port]),
+  disconnect: (lane) => pictures.tell("disconnect", [lane]),
 };
 let state: PoolState | undefined;
 const showPool = (): void => {

@@ -59,8 +59,9 @@ self.addEventListener("fetch", (event) => {
     const known = await cache.match(wanted, { ignoreSearch: true });
     if (known) return known;
     const response = await fetch(request);
-    // Other models and the lecture are kept from their first use on.
-    if (response.status === 200) await cache.put(request, response.clone());
+    // Other models and the lecture are kept from their first use on. The answer does not wait for
+    // that, and comes also where the disk is full.
+    if (response.status === 200) event.waitUntil(cache.put(request, response.clone()).catch(() => {}));
     return response;
   };
   event.respondWith(answer());

@@ -248,6 +248,18 @@ test("weights come as they are or compressed, in one buffer", async () => {
   expect([...new Uint8Array(buffer)]).toEqual([1, 2, 3, 4, 5]);
   expect(told).toEqual([0, 0.6, 1]);
   files["m/a.bin.gzip"] = (files["m/a.bin.gzip"] as Uint8Array<ArrayBuffer>).slice(0, 12);
-  await expect(fetchFiles("m")).rejects.toThrow();
+  await expect(fetchFiles("m")).rejects.toMatchObject({ name: "NoModel" });
+  vi.unstubAllGlobals();
+});
+
+test("a connection that breaks amid the weights is a model that could not be fetched", async () => {
+  const json = JSON.stringify({ weightsManifest: [{ paths: ["a.bin"], weights: [{ name: "x", shape: [2], dtype: "uint8" }] }] });
+  const broken = () =>
+    new ReadableStream({
+      start: (controller) => controller.enqueue(Uint8Array.of(1)),
+      pull: (controller) => controller.error(new TypeError("network error")),
+    });
+  vi.stubGlobal("fetch", async (path: string) => new Response(path.endsWith(".json") ? json : broken()));
+  await expect(fetchFiles("m")).rejects.toMatchObject({ name: "NoModel", message: expect.stringContaining("m/a.bin") });
   vi.unstubAllGlobals();
 });

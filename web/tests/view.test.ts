@@ -96,6 +96,13 @@ describe("calls between workers", () => {
     expect(error.name).toBe("TooLarge");
     expect(inWords(error)).toMatch(/too large.*50 megapixels/);
   });
+  test("when the other side is gone, calls fail: those under way and later ones", async () => {
+    const deaf = new Client<Table>({ postMessage: () => {}, addEventListener: () => {} });
+    const under = deaf.call("add", [1, 2]);
+    deaf.fail(new Error("gone"));
+    await expect(under).rejects.toThrow("gone");
+    await expect(deaf.call("add", [1, 2])).rejects.toThrow("gone");
+  });
 });
 
 test("the card's noise in words", () => {

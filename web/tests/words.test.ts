@@ -57,6 +57,13 @@ test("the browser's first language that there is, else English", () => {
   expect(pickLanguage(["pt"])).toBe("en");
 });
 
+test("the language that was chosen last is spoken, though another comes later", async () => {
+  const slow = speak("ja");
+  await speak("en");
+  await slow;
+  expect(t("close")).toBe("Close");
+});
+
 test("a language is spoken", async () => {
   await speak("de");
   expect(t("save.saveAll", { count: 3 })).toBe("Alle speichern (3)");

@@ -1,6 +1,6 @@
 /** The engine worker: runs graph models on one TF.js backend, or where it can with LiteRT.js. */
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter";
-import { type io, memory, type Tensor, tensor4d } from "@tensorflow/tfjs-core";
+import { type io, type Tensor, tensor4d } from "@tensorflow/tfjs-core";
 import type { FloatImage } from "../maths/pixels.ts";
 import type { Engine, EngineCalls, Filters, ModelFiles } from "../protocol/engine.ts";
 import { type Endpoint, Moved, serve } from "../protocol/rpc.ts";
@@ -95,7 +95,6 @@ const handlers: EngineCalls = {
   load,
   run,
   filters,
-  memory: () => memory().numBytes,
 };
 
 serve(self as unknown as Endpoint, handlers);

@@ -16,6 +16,9 @@ export interface Link {
 /** The largest difference from Keras that passes, in steps of 8 bits. */
 export const TOLERANCE = 2;
 
+/** A check tile this slow is timed once: a second time would change no choice. */
+const SLOW_MS = 400;
+
 export interface CheckResult {
   /** The largest difference from Keras, on the 0 to 255 scale. */
   readonly difference: number;
@@ -40,7 +43,7 @@ export class Lane {
       link.disconnect(this.id);
     });
     const { port1, port2 } = new MessageChannel();
-    void this.engine.call("connect", [port1], [port1]).catch(() => {}); // stopped before it began
+    this.engine.tell("connect", [port1], [port1]);
     link.connect(this.id, port2);
   }
 
@@ -66,7 +69,7 @@ export class Lane {
     return result;
   }
 
-  /** Runs the check tile: once to warm up and compare, twice more for the time. */
+  /** Runs the check tile: once to warm up and compare, once or twice more for the time. */
   async check({ card, check: { side, noisy, expected } }: Model): Promise<CheckResult> {
     const tile = (): FloatImage => ({
       data: Float32Array.from(noisy, (value) => value / 255),
@@ -81,6 +84,7 @@ export class Lane {
       const begin = performance.now();
       await this.runOnce(card.name, tile());
       milliseconds = Math.min(milliseconds, performance.now() - begin);
+      if (milliseconds > SLOW_MS) break;
     }
     return { difference, milliseconds };
   }

@@ -36,40 +36,43 @@ export interface Model {
 
 type Progress = (loaded: number, total: number) => void;
 
-async function get(path: string): Promise<Response> {
-  let response: Response;
+/** Fetches a file and reads it. Whatever goes wrong on the way, up to its last byte, is a NoModel. */
+async function get<T>(path: string, read: (answer: Response) => Promise<T>): Promise<T> {
   try {
-    response = await fetch(path);
+    const answer = await fetch(path);
+    if (!answer.ok) throw new Error(String(answer.status));
+    return await read(answer);
   } catch (error) {
     throw problem("NoModel", `${path}: ${error}`);
   }
-  if (!response.ok) throw problem("NoModel", `${path}: ${response.status}`);
-  return response;
 }
 
 /** What the names of files that `make web` has compressed end in: no host treats it in a way of its own. */
 const COMPRESSED = ".gzip";
 
-async function getBytes(path: string): Promise<ReadableStream<Uint8Array>> {
-  const body = (await get(path)).body as ReadableStream<Uint8Array<ArrayBuffer>>;
+/** The content of a file, which may be compressed. */
+function contentOf(path: string, answer: Response): ReadableStream<Uint8Array> {
+  const body = answer.body as ReadableStream<Uint8Array<ArrayBuffer>>;
   return path.endsWith(COMPRESSED) ? body.pipeThrough(new DecompressionStream("gzip")) : body;
 }
 
 /** Fetches a graph model's topology and weights. */
 export async function fetchFiles(folder: string, progress: Progress = () => {}): Promise<ModelFiles> {
-  const json = await (await get(`${folder}/model.json`)).text();
+  const json = await get(`${folder}/model.json`, (answer) => answer.text());
   const { weightsManifest } = JSON.parse(json);
   const total = weightBytes(weightsManifest.flatMap((group: { weights: WeightSpec[] }) => group.weights));
   const weights = new Uint8Array(total);
   let loaded = 0;
   progress(loaded, total);
   for (const path of weightsManifest.flatMap((group: { paths: string[] }) => group.paths)) {
-    const reader = (await getBytes(`${folder}/${path}`)).getReader();
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      weights.set(next.value, loaded);
-      loaded += next.value.length;
-      progress(loaded, total);
-    }
+    await get(`${folder}/${path}`, async (answer) => {
+      const reader = contentOf(path, answer).getReader();
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        weights.set(next.value, loaded);
+        loaded += next.value.length;
+        progress(loaded, total);
+      }
+    });
   }
   if (loaded !== total) throw problem("NoModel", `${folder}: ${loaded} of ${total} bytes`);
   return { json, weights: weights.buffer };
@@ -77,16 +80,17 @@ export async function fetchFiles(folder: string, progress: Progress = () => {}):
 
 /** Fetches what LiteRT.js needs of a model beside its weights. */
 export async function fetchSkeleton(folder: string): Promise<Skeleton> {
+  const file = `${folder}/litert.bin${COMPRESSED}`;
   const [plan, bytes] = await Promise.all([
-    get(`${folder}/litert.json`).then((answer) => answer.json()),
-    getBytes(`${folder}/litert.bin${COMPRESSED}`).then((stream) => new Response(stream).arrayBuffer()),
+    get(`${folder}/litert.json`, (answer) => answer.json()),
+    get(file, (answer) => new Response(contentOf(file, answer)).arrayBuffer()),
   ]);
   return { file: new Uint8Array(bytes), plan };
 }
 
 /** The names of all models at hand, from the list that `make web` writes. */
 export async function fetchNames(models: string): Promise<string[]> {
-  return (await get(`${models}/models.json`)).json();
+  return get(`${models}/models.json`, (answer) => answer.json());
 }
 
 /** Splits check.bin: the noisy tile, then the expected one, square and of equal size. */
@@ -99,8 +103,8 @@ export function parseCheck(bytes: Uint8Array, channels: number): Check {
 
 export async function fetchModel(folder: string, progress?: Progress): Promise<Model> {
   const [card, check, files] = await Promise.all([
-    get(`${folder}/model-card.json`).then((answer) => answer.json() as Promise<ModelCard>),
-    get(`${folder}/check.bin`).then((answer) => answer.arrayBuffer()),
+    get(`${folder}/model-card.json`, (answer) => answer.json() as Promise<ModelCard>),
+    get(`${folder}/check.bin`, (answer) => answer.arrayBuffer()),
     fetchFiles(folder, progress),
   ]);
   if (card.levels) throw problem("NoModel", `${card.name}: made for scientific files (levels in its card)`);

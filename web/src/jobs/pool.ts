@@ -171,12 +171,11 @@ export class Pool {
     return { card: model.card, run: (image) => lane.run(model, image) };
   }
 
-  /** Milliseconds a megapixel takes, by the check tile. */
+  /** Milliseconds that a lane takes for a megapixel, by the check tile. */
   speed(): number {
     const trial = this.trials.find(({ backend }) => backend === this.backend);
     const side = this.model?.check.side ?? 64;
-    const each = ((trial?.result?.milliseconds ?? 100) / (side * side)) * 1e6;
-    return each / Math.max(1, this.lanes.length);
+    return ((trial?.result?.milliseconds ?? 100) / (side * side)) * 1e6;
   }
 
   /**
@@ -337,8 +336,13 @@ export class Pool {
     };
     for (let more = laneCount(winner, cores, deviceMemory ?? 4); more > 1; more--) {
       const lane = new Lane(this.link);
-      await lane.start(winner);
-      await lane.load(model);
+      try {
+        await lane.start(winner);
+        await lane.load(model);
+      } catch {
+        lane.stop(); // for want of memory: those at hand do it
+        return;
+      }
       this.lanes.push(lane);
     }
   }

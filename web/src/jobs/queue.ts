@@ -89,7 +89,11 @@ export class Queue {
     this.items.splice(this.items.indexOf(item), 1);
     if (this.selected === item) this.selected = undefined;
     for (const key of this.rests.keys()) if (key.startsWith(`${item.id} `)) this.rests.delete(key);
-    void this.pictures.call("close", [item.id]);
+    if (item.info) this.close(item);
+  }
+
+  private close(item: Item): void {
+    this.pictures.call("close", [item.id]).catch(console.warn); // of a picture that is gone
   }
 
   /** Puts a picture before all others: it is on the screen. */
@@ -184,6 +188,8 @@ export class Queue {
     try {
       if (!item.info) {
         item.info = await this.pictures.call("open", [item.id, item.file]);
+        // It was removed while it was read: it could not be closed before it was open.
+        if (!this.items.includes(item)) this.close(item);
         this.changed(item);
       }
       if (!signal.aborted) await this.tryUntilDone(item, item.info, signal);
@@ -196,7 +202,7 @@ export class Queue {
     }
     this.current = undefined;
     if (item.state === "cancelled" && item.info && this.items.includes(item)) {
-      await this.pictures.call("reset", [item.id, model]);
+      await this.pictures.call("reset", [item.id, model]).catch(console.warn); // the others go on
       this.changed(item); // to be drawn without its tiles
     }
   }

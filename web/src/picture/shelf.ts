@@ -93,15 +93,17 @@ export class Shelf {
     entry.users++;
     try {
       const fresh = !entry.source;
-      entry.source ??= decode(entry.file).then((decoded) => {
-        const source = toSource(decoded);
-        decoded.bitmap.close();
-        return source;
+      entry.source ??= takeOut(entry.file);
+      const source = await entry.source.catch((error) => {
+        entry.source = undefined; // another time it may work
+        throw error;
       });
-      const source = await entry.source;
       const result = this.result(entry, model);
       result.held ??= unpack(source, result);
-      const { clean, deep } = await result.held;
+      const { clean, deep } = await result.held.catch((error) => {
+        result.held = undefined;
+        throw error;
+      });
       if (fresh) await this.tidy(id);
       return await work({
         noisy: source.noisy,
@@ -192,6 +194,13 @@ function toSource({ bitmap, deep, colorSpace }: Decoded): Source {
   const noisy = new Pyramid(bitmap, colorSpace);
   noisy.fill(bitmap);
   return { noisy, deep };
+}
+
+async function takeOut(file: Blob): Promise<Source> {
+  const decoded = await decode(file);
+  const source = toSource(decoded);
+  decoded.bitmap.close();
+  return source;
 }
 
 async function unpack({ noisy, deep }: Source, { stored }: Result): Promise<Cleaned> {

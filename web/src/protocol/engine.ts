@@ -42,6 +42,4 @@ export interface EngineCalls {
   /** Runs a model on one picture; outputs come with the finest scale first. */
   run(name: string, image: FloatImage): Promise<Moved<FloatImage[]>>;
   filters(name: string): Promise<Moved<Filters>>;
-  /** Bytes in live tensors. */
-  memory(): number;
 }

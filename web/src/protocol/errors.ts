@@ -18,6 +18,7 @@ export type Kind =
   | "NoBackend"
   | "EngineFailed"
   | "NoModel"
+  | "NoPart"
   | "NoClipboard"
   | "NoSave";
 

@@ -53,6 +53,7 @@ export function serve<T extends Calls<T>>(endpoint: Endpoint, handlers: T): void
 /** Calls functions that the other side of `endpoint` serves. */
 export class Client<T extends Calls<T>> {
   private next = 0;
+  private gone: Error | undefined;
   private readonly waiting = new Map<
     number,
     { resolve: (value: never) => void; reject: (error: Error) => void }
@@ -77,6 +78,7 @@ export class Client<T extends Calls<T>> {
     args: Parameters<T[K]>,
     transfer: Transferable[] = [],
   ): Promise<Answer<ReturnType<T[K]>>> {
+    if (this.gone) return Promise.reject(this.gone); // nobody would answer
     const id = this.next++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
@@ -84,8 +86,14 @@ export class Client<T extends Calls<T>> {
     });
   }
 
-  /** Lets every call under way fail, for when the other side is gone. */
+  /** Calls `name` where nobody waits for the answer; a failure is only noted for developers. */
+  tell<K extends keyof T & string>(name: K, args: Parameters<T[K]>, transfer: Transferable[] = []): void {
+    this.call(name, args, transfer).catch(console.warn);
+  }
+
+  /** Lets every call fail, also later ones, for when the other side is gone. */
   fail(error: Error): void {
+    this.gone = error;
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
   }

@@ -11,8 +11,14 @@ import { byId, within } from "./dom.ts";
 import { draw } from "./inside.ts";
 import { complain } from "./toast.ts";
 
+function end(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
+}
+
 export class CameraView {
   private stream: MediaStream | undefined;
+  /** How often the camera was asked for or stopped: a stream that comes later than that is not wanted. */
+  private turn = 0;
   private readonly video = byId<HTMLVideoElement>("camera-video");
   private readonly stage = byId("camera-stage");
   private readonly divider = new Divider(this.stage);
@@ -27,7 +33,10 @@ export class CameraView {
     private readonly take: (files: Incoming[]) => void,
   ) {
     byId("camera-start").addEventListener("click", () => void this.start());
-    byId("camera-stop").addEventListener("click", () => this.stop());
+    byId("camera-stop").addEventListener("click", () => {
+      this.stop();
+      byId("camera-start").focus(); // the button is gone
+    });
     byId("camera-take").addEventListener("click", () => void this.still());
     new ResizeObserver(() => this.place()).observe(this.stage);
   }
@@ -35,21 +44,28 @@ export class CameraView {
   private async start(): Promise<void> {
     const error = byId("camera-error");
     error.hidden = true;
+    const turn = ++this.turn;
     try {
       if (!navigator.mediaDevices) throw problem("NoCamera");
       const wanted = { width: { ideal: 1920 }, facingMode: { ideal: "environment" } };
-      this.stream = await navigator.mediaDevices
+      const stream = await navigator.mediaDevices
         .getUserMedia({ video: wanted })
         .catch((reason) => {
           throw problem("NoCamera", String(reason));
         });
-      this.video.srcObject = this.stream;
+      if (turn !== this.turn) {
+        end(stream); // the person has left the room or clicked again meanwhile
+        return;
+      }
+      this.stream = stream;
+      this.video.srcObject = stream;
       await this.video.play();
       byId("camera-idle").hidden = true;
       byId("camera-live").hidden = false;
       byId("camera-stop").focus();
-      await this.live(this.stream);
+      await this.live(stream);
     } catch (reason) {
+      if (turn !== this.turn) return;
       this.stop();
       error.textContent = inWords(reason);
       error.hidden = false;
@@ -57,7 +73,8 @@ export class CameraView {
   }
 
   stop(): void {
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.turn++;
+    if (this.stream) end(this.stream);
     this.stream = undefined;
     this.video.srcObject = null;
     byId("camera-idle").hidden = false;

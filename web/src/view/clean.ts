@@ -90,7 +90,7 @@ export class CleanView {
     click("zoom-one", () => stage.zoomTo(1));
     click("job-cancel", (item) => queue.cancel(item));
     click("job-again", (item) => queue.again(item));
-    click("job-look", (item) => void this.lookCloser(item));
+    click("job-look", (item) => void this.lookCloser(item).catch(complain));
     click("close-picture", (item) => this.remove(item));
     click("removed", () => {
       stage.removed = !stage.removed;

@@ -20,6 +20,7 @@ export class ControlsView {
     byId("reset").addEventListener("click", () => this.set(FULL));
     byId("apply-all").addEventListener("click", () => {
       const controls = this.shown();
+      this.latest = controls; // for those that were never looked at
       for (const id of this.own.keys()) this.own.set(id, controls);
       say(t("control.applied"));
     });

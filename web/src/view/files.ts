@@ -2,7 +2,7 @@
 import type { Incoming } from "../jobs/queue.ts";
 import { t } from "../words/index.ts";
 import { byId, make } from "./dom.ts";
-import { say } from "./toast.ts";
+import { complain, say } from "./toast.ts";
 
 export interface Sample {
   readonly name: string;
@@ -67,7 +67,9 @@ export function listen(take: (files: Incoming[]) => void): void {
   let depth = 0; // enter and leave events come for every child
   const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
   window.addEventListener("dragenter", (event) => {
-    if (hasFiles(event)) hint.hidden = ++depth === 0;
+    if (!hasFiles(event)) return;
+    depth++;
+    hint.hidden = false;
   });
   window.addEventListener("dragleave", (event) => {
     if (hasFiles(event) && --depth <= 0) hint.hidden = true;
@@ -78,9 +80,9 @@ export function listen(take: (files: Incoming[]) => void): void {
     depth = 0;
     hint.hidden = true;
     if (!event.dataTransfer || !hasFiles(event)) return;
-    const files = await dropped(event.dataTransfer);
-    if (files.length > 0) take(files);
-    else say(t("toast.nothing"));
+    const files = await dropped(event.dataTransfer).catch(complain); // as a file that may not be read
+    if (files?.length === 0) say(t("toast.nothing"));
+    else if (files) take(files);
   });
 
   window.addEventListener("paste", (event) => {
@@ -89,9 +91,9 @@ export function listen(take: (files: Incoming[]) => void): void {
   });
 
   const { launchQueue } = window as unknown as { launchQueue?: LaunchQueue };
-  launchQueue?.setConsumer(async ({ files }) => {
-    const opened = await Promise.all(files.map((handle) => handle.getFile()));
-    if (opened.length > 0) take(incoming(opened));
+  launchQueue?.setConsumer(({ files }) => {
+    const opened = Promise.all(files.map((handle) => handle.getFile()));
+    opened.then((found) => found.length > 0 && take(incoming(found)), complain);
   });
 }
 

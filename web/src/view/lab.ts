@@ -29,6 +29,8 @@ export function photonsAt(percent: number): number {
 
 export class LabView {
   private clean: Rgba | undefined;
+  /** The sample that was chosen last: another may arrive later. */
+  private chosen: Sample | undefined;
   private seed = 1;
   private turn = 0;
   private running = false;
@@ -53,7 +55,7 @@ export class LabView {
     private readonly modelFolder: (name: string) => string,
     private readonly names: () => readonly string[],
   ) {
-    const choices = sampleButtons(samples, (sample) => void this.choose(sample));
+    const choices = sampleButtons(samples, (sample) => void this.choose(sample).catch(complain));
     byId("lab-samples").append(...choices);
     for (const id of ["lab-sigma", "lab-poisson", "lab-blocks", "lab-grain", "lab-blotches", "lab-jpeg"]) {
       byId(id).addEventListener("input", () => this.renew());
@@ -70,14 +72,17 @@ export class LabView {
     this.offerOthers();
     this.brush.show();
     if (this.clean) this.renew();
-    else void this.choose(this.samples[0]);
+    else void this.choose(this.samples[0]).catch(complain);
   }
 
   private async choose(sample: Sample): Promise<void> {
+    this.chosen = sample;
     for (const button of byId("lab-samples").querySelectorAll<HTMLElement>("button")) {
       button.ariaPressed = String(button.dataset.sample === sample.name);
     }
-    this.clean = await this.pictures.call("crop", [await fetchSample(sample), SIDE]);
+    const clean = await this.pictures.call("crop", [await fetchSample(sample), SIDE]);
+    if (sample !== this.chosen) return;
+    this.clean = clean;
     draw(byId("lab-clean"), this.clean);
     this.brush.reset(this.clean);
     this.renew();

@@ -2,6 +2,7 @@
 import type { Key } from "../words/en.ts";
 import { LANGUAGES, type Language, language, pickLanguage, speak, t } from "../words/index.ts";
 import { byId, make } from "./dom.ts";
+import { complain } from "./toast.ts";
 
 const STORED = "kdae-language";
 
@@ -16,18 +17,36 @@ function translate(): void {
   }
 }
 
+/** Where the browser lets pages store nothing, asking for what is stored is an error. */
+function stored(): string | null {
+  try {
+    return localStorage.getItem(STORED);
+  } catch {
+    return null;
+  }
+}
+
+function store(chosen: string): void {
+  try {
+    localStorage.setItem(STORED, chosen);
+  } catch {
+    // then it is chosen for this visit
+  }
+}
+
 /** Speaks the chosen language, else that of the browser; `changed` is told of every change. */
 export async function startLanguage(changed: () => void): Promise<void> {
   const select = byId<HTMLSelectElement>("language");
   for (const [value, name] of Object.entries(LANGUAGES)) select.append(make("option", { value, lang: value }, name));
   select.addEventListener("change", async () => {
-    localStorage.setItem(STORED, select.value);
-    await speak(select.value as Language);
+    store(select.value);
+    await speak(select.value as Language).catch(complain); // offline it may not be there yet
+    select.value = language;
     translate();
     changed();
   });
-  const stored = localStorage.getItem(STORED);
-  await speak(pickLanguage([...(stored ? [stored] : []), ...navigator.languages]));
+  const before = stored();
+  await speak(pickLanguage([...(before ? [before] : []), ...navigator.languages])).catch(complain);
   select.value = language;
   translate();
   changed();

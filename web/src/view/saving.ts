@@ -5,7 +5,7 @@ import type { Keep } from "../maths/exif.ts";
 import { problem } from "../protocol/errors.ts";
 import type { PictureCalls, SaveFormat, SaveOptions, SaveOrder } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
-import { t } from "../words/index.ts";
+import { language, t } from "../words/index.ts";
 import { byId, make, within } from "./dom.ts";
 import { complain, say } from "./toast.ts";
 
@@ -47,14 +47,15 @@ async function askForFile(suggestedName: string): Promise<FileSystemFileHandle |
 export class SaveView {
   private item: Item | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private sizing = 0;
+  /** What the size shown is of; empty while none is shown. */
+  private sized = "";
 
   constructor(
     private readonly pictures: Client<PictureCalls>,
     private readonly queue: Queue,
     private readonly controls: (id: number) => Controls,
   ) {
-    void this.offerFormats();
+    this.offerFormats().catch(console.warn); // then PNG is offered, which every browser writes
     byId("options").addEventListener("toggle", () => this.changed());
     for (const id of ["format", "quality"]) byId(id).addEventListener("input", () => this.changed());
     byId("options").addEventListener("change", () => this.changed());
@@ -70,8 +71,9 @@ export class SaveView {
     window.addEventListener("keydown", (event) => {
       if (!(event.ctrlKey || event.metaKey) || event.shiftKey || !this.item) return;
       if (document.body.dataset.view !== "clean" || byId("work").hidden) return; // another room's picture
-      if (event.key === "s") byId("save").click();
-      else if (event.key === "c" && !getSelection()?.toString()) byId("copy").click();
+      const key = event.key.toLowerCase(); // capital letters come with Caps Lock
+      if (key === "s") byId("save").click();
+      else if (key === "c" && !getSelection()?.toString()) byId("copy").click();
       else return;
       event.preventDefault();
     });
@@ -113,21 +115,21 @@ export class SaveView {
     byId("quality-row").hidden = format === "png";
     within(document.body, 'output[for="quality"]').textContent = String(Math.round(quality * 100));
     this.showNotes();
-    clearTimeout(this.timer);
     const { item } = this;
-    if (!byId<HTMLDetailsElement>("options").open || item?.state !== "done") {
-      byId("size").textContent = "";
-      return;
-    }
-    this.timer = setTimeout(() => void this.measure(item).catch(complain), SETTLED_MS);
+    const shown = byId<HTMLDetailsElement>("options").open && item?.state === "done";
+    const wanted = shown ? JSON.stringify([this.order(item), this.options(), language]) : "";
+    if (wanted === this.sized) return; // tiles of other pictures change nothing
+    this.sized = wanted;
+    clearTimeout(this.timer);
+    byId("size").textContent = "";
+    if (shown) this.timer = setTimeout(() => void this.measure(item, wanted).catch(complain), SETTLED_MS);
   }
 
-  /** Encodes the picture to tell its size: only while the options are open. */
-  private async measure(item: Item): Promise<void> {
-    const turn = ++this.sizing;
+  /** Encodes the picture to tell its size, unless something else is `wanted` in the meantime. */
+  private async measure(item: Item, wanted: string): Promise<void> {
     byId("size").textContent = t("save.sizing");
     const { size } = await this.pictures.call("save", [this.order(item), this.options()]);
-    if (turn !== this.sizing) return;
+    if (wanted !== this.sized) return;
     byId("size").textContent = t("save.size", { after: spokenSize(size), before: spokenSize(item.file.size) });
   }
 

@@ -39,12 +39,13 @@ export class Stage {
       within<HTMLCanvasElement>(root, name).transferControlToOffscreen(),
     );
     const wide = matchMedia("(color-gamut: p3)").matches;
-    void pictures.call("attach", [before, after, wide], [before, after]);
+    pictures.tell("attach", [before, after, wide], [before, after]);
     this.divider = new Divider(root);
     new ResizeObserver(() => this.resized()).observe(root);
     root.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("dblclick", (event) => {
+      if ((event.target as Element).closest("button")) return; // it was clicked twice
       if (this.fitted) this.zoomTo(1, event.clientX, event.clientY);
       else this.fit();
     });

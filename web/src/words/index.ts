@@ -22,9 +22,14 @@ export function pickLanguage(wanted: readonly string[]): Language {
   return (known as Language | undefined) ?? "en";
 }
 
-/** Fetches a language and speaks it from now on. */
+let asked = 0;
+
+/** Fetches a language and speaks it from now on, unless another is asked for meanwhile. */
 export async function speak(wanted: Language): Promise<void> {
-  words = await TABLES[wanted]();
+  const turn = ++asked;
+  const table = await TABLES[wanted]();
+  if (turn !== asked) return;
+  words = table;
   language = wanted;
 }
 
