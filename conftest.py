@@ -20,6 +20,9 @@ if SIDE_BY_SIDE:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+# As in commands (`kdae.errors.run_main`): tests compare their results with those made here.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 ALONE, TOGETHER = "alone", "together"
 
 # The files that need the server of `tests.warm` or the fixture `saved_models`, which take 10

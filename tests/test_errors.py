@@ -86,6 +86,18 @@ def test_a_bug_ends_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> No
     assert "in main" in (printed := capsys.readouterr().err) and "KeyError: 'bug'" in printed
 
 
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("0", "0")])
+def test_calculates_with_onednn_unless_told_otherwise(
+    given: str | None, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if given:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
+    with pytest.raises(SystemExit):
+        run_main(lambda _: 0)
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == used
+
+
 _BUG_AMID_BATCHES = """
 from kdae.errors import run_main
 

@@ -10,6 +10,12 @@ SMOOTH = np.add.outer(np.sin(np.arange(256) / 20), np.cos(np.arange(256) / 30))[
 WHITE = RNG.normal(0, 0.1, (1, 256, 256, 1))
 
 
+def mean_of_nine(noisy: np.ndarray) -> np.ndarray:
+    near = (-1, 0, 1)
+    rolled = [np.roll(noisy, (y, x), axis=(1, 2)) for y in near for x in near]
+    return np.asarray(np.mean(rolled, axis=0))
+
+
 def test_independent_noise_is_not_suspicious() -> None:
     residual = measure_residual([SMOOTH + WHITE], lambda _: SMOOTH)
     assert residual.sigma == pytest.approx(0.1, rel=0.01)
@@ -18,15 +24,31 @@ def test_independent_noise_is_not_suspicious() -> None:
 
 
 def test_the_coarse_part_of_the_noise_may_stay() -> None:
-    def mean_of_nine(noisy: np.ndarray) -> np.ndarray:
-        near = (-1, 0, 1)
-        rolled = [np.roll(noisy, (y, x), axis=(1, 2)) for y in near for x in near]
-        return np.asarray(np.mean(rolled, axis=0))
-
     residual = measure_residual([WHITE], mean_of_nine)
     # Variance 1 - 2/9 + 9/81 of the noise, covariance -2/9 + 6/81: a sixth.
     assert residual.along_rows == pytest.approx(-1 / 6, abs=0.02)
     assert not any("along" in warning for warning in residual.warnings())
+
+
+def test_noise_that_stays_is_not_taken_for_detail() -> None:
+    # Half the noise stays in the picture, which hides less than the noise: correlation 1/2.
+    faint = 0.05 * SMOOTH
+    residual = measure_residual([faint + WHITE], lambda noisy: faint + 0.5 * (noisy - faint))
+    assert residual.with_picture == pytest.approx(0, abs=0.02)
+    assert residual.warnings() == []
+
+
+def test_detail_is_told_apart_from_noise_that_stays() -> None:
+    waves = np.broadcast_to(np.sin(2 * np.pi * np.arange(256) / 8), (1, 256, 256))[..., None]
+    residual = measure_residual([waves + WHITE], mean_of_nine)
+    # The mean keeps 0.805 of the waves and a ninth of the noise, of which 8/9 are removed.
+    kept = (1 + np.sqrt(2)) / 3
+    waves_removed, waves_kept = 0.5 * (1 - kept) ** 2, 0.5 * kept**2
+    removed, denoised = waves_removed + 0.01 * 8 / 9, waves_kept + 0.01 / 9
+    of_best = removed * (1 / 9) / (8 / 9)
+    expected = (0.5 * kept * (1 - kept) - of_best) / np.sqrt(removed * denoised)
+    assert residual.with_picture == pytest.approx(expected, abs=0.02)
+    assert any("correlated with the picture" in warning for warning in residual.warnings())
 
 
 def test_what_the_best_prediction_from_neighbours_leaves_is_told() -> None:
