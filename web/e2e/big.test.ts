@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { BrowserContextOptions } from "playwright-core";
 import { chooseModel, done, engineReady, labReady, makePicture, openFile, roughest, saved, useRig, watchGaps } from "./browser.ts";
 
-const rig = useRig();
+const rig = useRig([]);
 
 /**
  * `make test-big` sets it: the shipped model cleans 12 megapixels, where in `make test` the tests'

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { BUDGET, firstVisit, inKilobytes } from "../bench/visit.ts";
 import { engineReady, useRig } from "./browser.ts";
 
-const rig = useRig();
+const rig = useRig([]);
 
 test("a first visit: at most 1.1 MB until the first picture is clean, the rest later", async () => {
   const { page, ...visit } = await firstVisit(rig.site, () => rig.visitShipped({ serviceWorkers: "allow" }));

@@ -1,6 +1,6 @@
 /** 16-bit PNG, which no canvas holds: its samples are read, cut into tiles and written here. */
 import type { FloatImage } from "./pixels.ts";
-import { type Chunk, encodeRows, type Rows } from "./png.ts";
+import { type Chunk, encodeRows, paeth, type Rows } from "./png.ts";
 import { pngParts } from "./segments.ts";
 import { type Rect, reflect } from "./tiles.ts";
 
@@ -17,7 +17,8 @@ const STRIP = 128;
 
 export const coloursOf = ({ channels }: Deep): 1 | 3 => (channels >= 3 ? 3 : 1);
 
-async function inflate(parts: readonly Uint8Array[]): Promise<Uint8Array> {
+/** Undoes zlib's compression of what `parts` make together. */
+export async function inflate(parts: readonly Uint8Array[]): Promise<Uint8Array> {
   const blob = new Blob(parts as Uint8Array<ArrayBuffer>[]);
   const stream = blob.stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
@@ -33,11 +34,7 @@ function unfilter(kind: number, row: Uint8Array, above: Uint8Array, bytes: numbe
     if (kind === 1) guess = left;
     else if (kind === 2) guess = up;
     else if (kind === 3) guess = (left + up) >> 1;
-    else if (kind === 4) {
-      const sum = left + up - corner;
-      const [a, b, c] = [Math.abs(sum - left), Math.abs(sum - up), Math.abs(sum - corner)];
-      guess = a <= b && a <= c ? left : b <= c ? up : corner;
-    }
+    else if (kind === 4) guess = paeth(left, up, corner);
     row[at] += guess;
   }
 }

@@ -14,7 +14,7 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /** Normally distributed numbers, mean 0 and deviation 1, by the method of Box and Muller. */
-export function normalNumbers(seed: number): () => number {
+function normalNumbers(seed: number): () => number {
   const random = randomNumbers(seed);
   let spare: number | undefined;
   return () => {

@@ -17,7 +17,7 @@ export interface FloatImage {
 }
 
 /** Rec. 601 luma, the same weights as the Python side uses. */
-export const LUMA = [0.299, 0.587, 0.114] as const;
+const LUMA = [0.299, 0.587, 0.114] as const;
 
 /** Drops alpha and scales to [0, 1]: always three channels. */
 export function toFloat(image: Rgba): FloatImage {

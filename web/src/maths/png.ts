@@ -21,7 +21,8 @@ function chunk(type: string, body: Uint8Array): Bytes {
   return out;
 }
 
-function paeth(left: number, up: number, corner: number): number {
+/** The neighbour whose value is nearest to left + up - corner: the guess of PNG's fourth filter. */
+export function paeth(left: number, up: number, corner: number): number {
   const guess = left + up - corner;
   const toLeft = Math.abs(guess - left);
   const toUp = Math.abs(guess - up);

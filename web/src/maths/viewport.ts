@@ -12,7 +12,7 @@ export interface Viewport {
 export const MAX_SCALE = 16;
 
 /** The scale at which the whole picture is seen; small pictures are not blown up beyond 4. */
-export function fitScale(picture: Size, screen: Size): number {
+function fitScale(picture: Size, screen: Size): number {
   const scale = Math.min(screen.width / picture.width, screen.height / picture.height);
   return Math.min(scale, 4);
 }
@@ -22,7 +22,7 @@ export function fit(picture: Size, screen: Size): Viewport {
 }
 
 /** Keeps the scale between fit (or 1:1) and MAX_SCALE, and the picture on the screen. */
-export function constrain(view: Viewport, picture: Size, screen: Size): Viewport {
+function constrain(view: Viewport, picture: Size, screen: Size): Viewport {
   const least = Math.min(fitScale(picture, screen), 1);
   const scale = Math.min(MAX_SCALE, Math.max(least, view.scale));
   const clamp = (centre: number, length: number, room: number) => {

@@ -1,5 +1,5 @@
 /** From a file to pixels, and to what the file says of them. */
-import { decodeDeep, type Deep } from "../maths/deep.ts";
+import { decodeDeep, type Deep, inflate } from "../maths/deep.ts";
 import { type FileKind, headerSize, kindOf } from "../maths/header.ts";
 import { type FileFacts, gamut, readFacts } from "../maths/segments.ts";
 import { type Kind, MAX_PIXELS, problem } from "../protocol/errors.ts";
@@ -18,16 +18,11 @@ export interface Decoded {
   readonly notes: readonly Note[];
 }
 
-async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
-  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
 /** The gamut by the code points (12 is P3, 9 is BT.2020), else by the profile, else sRGB. */
 async function gamutOf({ cicp, icc }: FileFacts): Promise<"srgb" | "p3" | "other" | "none"> {
   if (cicp) return cicp[0] === 12 ? "p3" : cicp[0] === 9 ? "other" : "srgb";
   if (!icc) return "srgb";
-  const bytes = icc.packed ? await inflate(icc.bytes).catch(() => new Uint8Array(0)) : icc.bytes;
+  const bytes = icc.packed ? await inflate([icc.bytes]).catch(() => new Uint8Array(0)) : icc.bytes;
   return gamut(bytes);
 }
 

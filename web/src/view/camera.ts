@@ -60,6 +60,7 @@ export class CameraView {
       this.stream = stream;
       this.video.srcObject = stream;
       await this.video.play();
+      if (turn !== this.turn) return;
       byId("camera-idle").hidden = true;
       byId("camera-live").hidden = false;
       byId("camera-stop").focus();

@@ -8,7 +8,7 @@ import { make } from "./dom.ts";
 /** Maps shown of each scale before "show all". */
 const FIRST = 16;
 
-export function canvasOf(image: Rgba, label: string): HTMLCanvasElement {
+function canvasOf(image: Rgba, label: string): HTMLCanvasElement {
   const canvas = make("canvas", { width: image.width, height: image.height });
   draw(canvas, image);
   canvas.setAttribute("role", "img");

@@ -23,7 +23,7 @@ const BLOCK_SIDE = 8;
 const RESULTS = ["lab", "lab-other"] as const;
 
 /** The slider's percentage as photons that white counts: 1 % is 500, 100 % is 5. */
-export function photonsAt(percent: number): number {
+function photonsAt(percent: number): number {
   return percent === 0 ? 0 : Math.round(500 * 0.01 ** ((percent - 1) / 99));
 }
 

@@ -16,7 +16,7 @@ const SETTLED_MS = 400;
 const ZIP_NAME = "kdae-clean.zip";
 
 /** "holiday.jpeg" becomes "holiday-clean.png". */
-export function cleanName(name: string, format: SaveFormat): string {
+function cleanName(name: string, format: SaveFormat): string {
   return name.replace(/\.[^.]*$/, "") + "-clean" + SUFFIX[format];
 }
 
@@ -26,7 +26,7 @@ export function download(content: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser reads it in its own time
 }
 
-export function spokenSize(bytes: number): string {
+function spokenSize(bytes: number): string {
   return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
@@ -122,7 +122,11 @@ export class SaveView {
     this.sized = wanted;
     clearTimeout(this.timer);
     byId("size").textContent = "";
-    if (shown) this.timer = setTimeout(() => void this.measure(item, wanted).catch(complain), SETTLED_MS);
+    const failed = (error: unknown) => {
+      byId("size").textContent = "";
+      complain(error);
+    };
+    if (shown) this.timer = setTimeout(() => void this.measure(item, wanted).catch(failed), SETTLED_MS);
   }
 
   /** Encodes the picture to tell its size, unless something else is `wanted` in the meantime. */

@@ -6,7 +6,7 @@ import type { Backend } from "../protocol/engine.ts";
 import { language, t, tOr } from "../words/index.ts";
 import { byId, make, within } from "./dom.ts";
 
-export const BACKEND_NAMES: Record<Backend, string> = {
+const BACKEND_NAMES: Record<Backend, string> = {
   webgpu: "WebGPU",
   webgl: "WebGL",
   wasm: "WebAssembly",
