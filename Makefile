@@ -124,7 +124,7 @@ test-workers: install  ## lose training workers in every way, and go on
 fuzz: install  ## denoise 2,000 damaged files of all kinds: no crash, nothing half-written
 	$(BIN)/pytest -s tests/denoise/slow_fuzz.py
 
-# Outside `test`, which has 4 and 6 megapixels.
+# Outside `test`, which has 4 and 3 megapixels.
 test-big: install web  ## the page with pictures of 12 and 50 megapixels: time, memory, frames
 	cd web && KDAE_BIG=1 npm run --silent e2e -- big
 
