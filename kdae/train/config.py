@@ -98,9 +98,9 @@ class TrainConfig(Section):
     """Of the arithmetic. `auto` is mixed_float16 on a GPU, mixed_bfloat16 on a processor with
     instructions for bfloat16, and float32 elsewhere; a run that moves to a machine of another
     kind is resumed bit for bit only if the precision is named."""
-    init: str | None = None
-    """A model to start from: a run folder, a model file or the name of a shipped model; null
-    for random filters."""
+    init: Several[str] = ()
+    """A model to start from: a run folder, a model file or the name of a shipped model; or
+    several of the same shape, whose filters are averaged; none for random filters."""
     seed: int = 0
     """Of everything random; the same seed gives the same weights, bit for bit."""
     validate_every: PositiveInt = 1000
@@ -109,6 +109,11 @@ class TrainConfig(Section):
     """Steps between two checkpoints."""
     tensorboard: bool = False
     """Whether TensorBoard's files are written too."""
+
+    @field_validator("init", mode="before")
+    @classmethod
+    def _of_one_or_none(cls, init: Any) -> Any:
+        return [] if init is None else [init] if isinstance(init, str) else init
 
     @field_validator("grow")
     @classmethod

@@ -1,14 +1,36 @@
-"""Begins a run with the filters of another model, also of one with fewer scales."""
+"""Begins a run with the filters of other models, also of one with fewer scales."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 _BLOCK = re.compile(r"encoder(\d+)_block(\d+)_(.*)")
 _UP = re.compile(r"up\d+_conv")
+
+
+def average_weights(models: Sequence[keras.Model]) -> keras.Model:
+    """Gives the first model the means of the weights of all, and returns it.
+
+    Runs that began with the same filters end close together, and their mean is often better
+    than each (Wortsman et al. 2022, "Model soups").
+
+    Args:
+        models: of the same shape, at least one; the first is changed.
+
+    Raises:
+        ValueError: there is none, or the shapes differ.
+    """
+    weights = [model.get_weights() for model in models]
+    if not weights:
+        raise ValueError("expected at least one model, got none")
+    if any([w.shape for w in own] != [w.shape for w in weights[0]] for own in weights):
+        raise ValueError("expected models of one shape, got several")
+    models[0].set_weights([np.mean(each, axis=0) for each in zip(*weights, strict=True)])
+    return models[0]
 
 
 def take_weights(model: keras.Model, source: keras.Model) -> list[str]:

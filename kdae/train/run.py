@@ -18,7 +18,7 @@ from kdae.model import load_model
 from kdae.train.config import Config, load_config, save_config, to_dict
 from kdae.train.distributed import Workers
 from kdae.train.folder import CHECKPOINTS, CONFIG, OnValidation, Record
-from kdae.train.init import take_weights
+from kdae.train.init import average_weights, take_weights
 from kdae.train.loop import Loop
 from kdae.train.step import State, build_state
 
@@ -188,9 +188,13 @@ def _open_folder(config: Config, out: Path) -> None:
         raise UserError(f"--out {out}: cannot be written ({error.strerror})") from error
 
 
-def _begin_with(state: State, name: str) -> None:
-    """Copies the filters of another model, where they fit."""
-    source, _ = load_model(name)
+def _begin_with(state: State, names: Sequence[str]) -> None:
+    """Copies the filters of another model, or the means of several, where they fit."""
+    name = ", ".join(names)
+    try:
+        source = average_weights([load_model(each)[0] for each in names])
+    except ValueError as error:
+        raise UserError(f"train.init {name}: {error}") from error
     fresh = take_weights(state.model, source)
     if len(fresh) == sum(bool(layer.weights) for layer in state.model.layers):
         raise UserError(f"train.init {name}: no layer has the shapes of the model's")

@@ -1,6 +1,7 @@
 """Strict YAML: what is read, and what every kind of mistake is answered with."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,3 +116,16 @@ def test_a_file_that_is_no_config(tmp_path: Path, text: str) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing\.yaml: cannot be read"):
         load_config(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "models"),
+    [(None, ()), ("photo", ("photo",)), (["runs/a", "runs/b"], ("runs/a", "runs/b"))],
+)
+def test_a_run_begins_with_no_model_one_or_several(given: Any, models: tuple[str, ...]) -> None:
+    assert config_from_dict({"train": {"init": given}}).train.init == models
+
+
+def test_a_model_to_begin_with_is_a_name() -> None:
+    with pytest.raises(UserError, match=r"train\.init: expected a list, got 3"):
+        config_from_dict({"train": {"init": 3}})

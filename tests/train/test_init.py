@@ -1,10 +1,11 @@
 """A model with more scales begins as the function that the smaller one is."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from kdae.model import ModelConfig, build_denoiser
-from kdae.train.init import take_weights
+from kdae.train.init import average_weights, take_weights
 from tests.helpers import tiny_model
 
 SMALL = ModelConfig(widths=(4, 8), blocks=(1, 3), bias=False)
@@ -40,3 +41,16 @@ def test_a_model_that_shares_nothing_leaves_the_filters_as_they_were() -> None:
     assert len(fresh) == sum(bool(layer.weights) for layer in model.layers)
     for ours, theirs in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_several_models_are_averaged() -> None:
+    first, second, third = (build_denoiser(SMALL, 3) for _ in range(3))
+    for factor, model in enumerate((first, second, third)):
+        model.set_weights([np.full_like(w, 3.0 * factor**2) for w in model.get_weights()])
+    assert average_weights([first, second, third]) is first
+    for weights in first.get_weights():
+        np.testing.assert_allclose(weights, (0 + 3 + 12) / 3)
+    with pytest.raises(ValueError, match="expected models of one shape, got several"):
+        average_weights([first, build_denoiser(ModelConfig(widths=(6, 10), blocks=(1, 1)), 3)])
+    with pytest.raises(ValueError, match="at least one model, got none"):
+        average_weights([])
