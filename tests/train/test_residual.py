@@ -31,7 +31,7 @@ def test_the_coarse_part_of_the_noise_may_stay() -> None:
 
 
 def test_noise_that_stays_is_not_taken_for_detail() -> None:
-    # Half the noise stays in the picture, which hides less than the noise: correlation 1/2.
+    # Half the noise stays, which alone correlates the two by 0.7.
     faint = 0.05 * SMOOTH
     residual = measure_residual([faint + WHITE], lambda noisy: faint + 0.5 * (noisy - faint))
     assert residual.with_picture == pytest.approx(0, abs=0.02)

@@ -4,7 +4,7 @@
  * - `standin`, a second model whatever models are shipped: grey, it halves every value. Tests break
  *   it in ways that one would not break a real one.
  * - `photo` and `photo-encoder`, which take the place of the shipped ones where a test is about the
- *   page and not about a model: a blur, in 1/240 of the time. For `photo` too there is a file for
+ *   page and not about a model: a blur, with 1/240 of the operations. For `photo` too there is a file for
  *   LiteRT.js.
  */
 import { readFileSync } from "node:fs";
