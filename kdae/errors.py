@@ -2,10 +2,12 @@
 
 import difflib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from numbers import Real
+from types import FrameType
 from typing import NoReturn
 
 from kdae.quiet import quiet_libraries
@@ -24,6 +26,7 @@ EXTRAS = {
 
 _FEW = 30  # names that a message can list
 _INTERRUPTED = 130  # the status that shells report after Ctrl-C: 128 + SIGINT
+_signals: list[int] = []  # those by which the running command was asked to stop
 
 
 class UserError(ValueError):
@@ -102,6 +105,23 @@ def first_line(error: BaseException, message: str | None = None) -> str:
     return next(filter(None, lines), type(error).__name__)
 
 
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Stops a command; a handler of signals for `signal.signal`.
+
+    `run_main` then ends with status 130 even where the exception is lost: if it comes while
+    TensorFlow converts an argument, TensorFlow raises a `TypeError` that tells nothing of it.
+
+    Args:
+        number: The signal.
+        frame: What Python was at.
+
+    Raises:
+        KeyboardInterrupt: Always.
+    """
+    _signals.append(number)
+    raise KeyboardInterrupt
+
+
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Runs a command's `main(argv) -> exit status` and ends the process with that status.
 
@@ -121,6 +141,10 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
         SystemExit: Always.
     """
     quiet_libraries()
+    _signals.clear()
+    # A process that someone has ignore Ctrl-C goes on ignoring it.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     # TensorFlow leaves it off on processors without AVX-512, which train faster with it, too
     # (docs/speed.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -132,6 +156,9 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         status = _INTERRUPTED
     except Exception as error:
+        if _signals:
+            print("interrupted", file=sys.stderr)
+            sys.exit(_INTERRUPTED)
         told = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
         if told:
             sys.exit(_refused(told))

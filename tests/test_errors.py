@@ -1,12 +1,23 @@
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kdae.errors import EXTRAS, UserError, check_share, did_you_mean, first_line, run_main
+from kdae.errors import (
+    EXTRAS,
+    UserError,
+    check_share,
+    did_you_mean,
+    first_line,
+    interrupt,
+    run_main,
+)
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
@@ -84,6 +95,50 @@ def test_a_bug_ends_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> No
         run_main(main)
     assert ended.value.code == 1
     assert "in main" in (printed := capsys.readouterr().err) and "KeyError: 'bug'" in printed
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Python's own handlers of signals, also where whoever runs the tests ignores Ctrl-C."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_that_tensorflow_reports_as_an_error(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: object) -> int:
+        signal.signal(signal.SIGTERM, interrupt)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        raise TypeError("Binding inputs to tf.function failed")
+
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            run_main(main)
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == "interrupted\n"
+    with pytest.raises(SystemExit) as ended:
+        run_main(lambda _: 1 // 0)
+    assert ended.value.code == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_process_that_ignores_ctrl_c_goes_on() -> None:
+    def main(argv: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 0
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with pytest.raises(SystemExit) as ended:
+        run_main(main)
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, "1"), ("0", "0")])

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from kdae.errors import UserError, run_main
+from kdae.errors import UserError, interrupt, run_main
 from kdae.lecture import CLAIMS
 
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name not in CLAIMS:
             raise UserError(f"CLAIM: expected one of {listed}, got {name!r}")
     out = args.out or Path("runs") / ("lecture-quick" if args.quick else "lecture")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, interrupt)
     entries = lecture(names, out, args.quick)
     failed = sum(entry.outcome.failed for entry in entries)
     total = sum(len(entry.outcome.checks) for entry in entries)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdae.cards import CARD, load_card
-from kdae.errors import run_main
+from kdae.errors import interrupt, run_main
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words += [word for setting in args.set for word in ("--set", setting)]
     command = shlex.join(["python", "-m", "kdae.train", *words])
     # SIGTERM, which `kill` and schedulers send, ends a run as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         train(config, out, resume=args.resume, command=command, workers=workers)
     except KeyboardInterrupt:

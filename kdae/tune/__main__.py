@@ -27,7 +27,7 @@ from typing import Any
 
 import yaml
 
-from kdae.errors import UserError, run_main
+from kdae.errors import UserError, interrupt, run_main
 from kdae.tables import columns
 
 
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     pairs = (args.test or "").startswith("{")
     test_source = yaml.safe_load(args.test) if pairs else args.test
     words = sys.argv[1:] if argv is None else argv
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         result = tune(
             load_config(args.config, args.set), [parse_search(text) for text in args.search],
