@@ -113,7 +113,7 @@ class TrainConfig(Section):
     @field_validator("init", mode="before")
     @classmethod
     def _of_one_or_none(cls, init: Any) -> Any:
-        return [] if init is None else [init] if isinstance(init, str) else init
+        return [] if init is None else init if isinstance(init, list | tuple) else [init]
 
     @field_validator("grow")
     @classmethod
