@@ -127,5 +127,5 @@ def test_a_run_begins_with_no_model_one_or_several(given: Any, models: tuple[str
 
 
 def test_a_model_to_begin_with_is_a_name() -> None:
-    with pytest.raises(UserError, match=r"train\.init: expected a list, got 3"):
+    with pytest.raises(UserError, match=r"train\.init\[0\]: expected text, got 3"):
         config_from_dict({"train": {"init": 3}})
