@@ -127,8 +127,8 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
 
     A `UserError` is printed as one line `error: ...` on stderr and ends with status 2 (as
     argparse does for bad arguments), and so does a missing package that an extra brings. Ctrl-C
-    ends with status 130, without a traceback. Any other exception is a bug: its traceback is
-    printed, and the status is 1.
+    ends with status 130, without a traceback, and so does any exception after it. Any other
+    exception is a bug: its traceback is printed, and the status is 1.
 
     If `main` imports TensorFlow and nothing did so before, the lines that it prints when it
     starts are held back, and it calculates with oneDNN, unless the user has set
@@ -153,12 +153,10 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     except UserError as error:
         status = _refused(error)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        status = _INTERRUPTED
+        status = _interrupted()
     except Exception as error:
         if _signals:
-            print("interrupted", file=sys.stderr)
-            sys.exit(_INTERRUPTED)
+            sys.exit(_interrupted())
         told = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
         if told:
             sys.exit(_refused(told))
@@ -168,6 +166,12 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
         traceback.print_exc()
         status = 1
     sys.exit(status)
+
+
+def _interrupted() -> int:
+    """Says that the command was stopped; returns the exit status."""
+    print("interrupted", file=sys.stderr)
+    return _INTERRUPTED
 
 
 def _refused(error: UserError) -> int:
