@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { decodeDeep } from "../src/maths/deep.ts";
 import { encodePng } from "../src/maths/png.ts";
 import { readFacts } from "../src/maths/segments.ts";
-import { chooseFormat, chooseModel, decode, done, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
+import { chooseFormat, chooseModel, decode, done, engineReady, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
 
 const rig = useRig();
 
@@ -213,6 +213,43 @@ test("where the page may write a file, the zip goes into it as it comes", async 
   expect(downloads).toBe(0);
   expect(await page.textContent("#toast")).not.toContain("wrong");
   expect(await page.getAttribute("#save-all", "aria-busy")).toBeNull();
+});
+
+test("the first tile of a large picture is that on the screen", async () => {
+  const page = await rig.visit({ viewport: { width: 800, height: 700 } });
+  await page.context().addInitScript(() => {
+    const tiles: object[] = [];
+    const send = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (message, ...rest) {
+      if (message.name === "clean") tiles.push(message.args[1].keep);
+      return send.call(this, message, ...(rest as unknown as []));
+    };
+    Object.assign(window, { tiles });
+  });
+  await page.reload();
+  await engineReady(page);
+  const seen = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(2400, 1700);
+    canvas.getContext("2d")?.fillRect(0, 0, 1200, 1700);
+    const data = new DataTransfer();
+    data.items.add(new File([await canvas.convertToBlob()], "large.png"));
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+    const stage = document.querySelector("#stage") as HTMLElement;
+    const press = (key: string) => stage.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    // Within the page: a message from here might come after the tile.
+    await new Promise<void>((resolve) => {
+      new MutationObserver(() => {
+        if (!stage.classList.contains("empty")) resolve();
+      }).observe(stage, { attributeFilter: ["class"] });
+    });
+    press("1");
+    for (let at = 0; at < 40; at++) for (const key of ["ArrowRight", "ArrowDown"]) press(key);
+    return document.querySelector("#zoom-value")?.textContent;
+  });
+  expect(seen).toBe("100 %");
+  await done(page);
+  const [first] = await page.evaluate(() => (window as unknown as { tiles: { x: number; y: number; width: number; height: number }[] }).tiles);
+  expect([first.x + first.width, first.y + first.height]).toEqual([2400, 1700]);
 });
 
 test("results are kept by model: going back needs no time, and no network", async () => {

@@ -72,6 +72,11 @@ describe("metadata", () => {
     const kept = keepExif(makeExif(), "some") as Uint8Array;
     expect(entriesOf(kept)).toEqual({ "10f": "Canon", "8298": "(c) Ann", "9003": "2026:11:27 15:00:00" });
   });
+  test("directories are found by pointers of either type", () => {
+    const exif = makeExif();
+    exif[8 + 2 + 3 * 12 + 3] = 13;
+    expect(entriesOf(keepExif(exif, "some") as Uint8Array)).toMatchObject({ "9003": "2026:11:27 15:00:00" });
+  });
   test("all of it but the orientation, for the pixels are upright now", () => {
     const kept = entriesOf(keepExif(makeExif(), "all") as Uint8Array);
     expect(kept).toEqual({ "10f": "Canon", "8298": "(c) Ann", "9003": "2026:11:27 15:00:00", a431: "S-123", "1": "N" });
@@ -87,6 +92,7 @@ describe("metadata", () => {
       0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 1, 0xff, 0xe1, 0, 11, ...ascii("Exif"), 0, 0, 9, 8, 7, 0xff, 0xda, 0, 2, 5,
     ]);
     expect([...jpegParts(exifIntoJpeg(jpeg, exif))].map(({ type }) => type)).toEqual(["e0", "e1"]);
+    expect([...jpegParts(new Uint8Array([0xff, 0xd8, 0xff, 0xff, 0xff, 0xe1, 0, 3, 7, 0xff, 0xd9]))].map(({ type }) => type)).toEqual(["e1"]);
     const webp = new Uint8Array([...ascii("RIFF"), 14, 0, 0, 0, ...ascii("WEBPVP8L"), 2, 0, 0, 0, 1, 2]);
     const out = exifIntoWebp(webp, exif, 300, 200, true);
     const parts = [...webpParts(out)];

@@ -32,7 +32,8 @@ const SOME_EXIF = new Set([
   0x829a, 0x829d, 0x8822, 0x8827, 0x9000, 0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9201, 0x9202, 0x9204, 0x9207,
   0x9209, 0x920a, 0x9290, 0x9291, 0x9292, 0xa405, 0xa432, 0xa433, 0xa434,
 ]);
-const BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
+/** Of a value of each type; the last points to a directory. */
+const BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4];
 const LONG = 4;
 
 function readDirectory(bytes: Uint8Array, view: DataView, little: boolean, at: number): Entry[] {

@@ -19,6 +19,10 @@ export function* jpegParts(bytes: Uint8Array): Generator<Part> {
   for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
     const marker = bytes[at + 1];
     if (marker === 0xda || marker === 0xd9) return;
+    if (marker === 0xff) {
+      at++; // fills the space between segments
+      continue;
+    }
     const length = view.getUint16(at + 2);
     yield { type: marker.toString(16), body: bytes.subarray(at + 4, at + 2 + length) };
     at += 2 + length;

@@ -176,8 +176,14 @@ export class Shelf {
       if (entry.users > 0) continue;
       const all = weight(entry);
       entry.users++; // it is in use while it is packed
-      for (const result of entry.results.values()) await pack(entry.info, result);
-      entry.users--;
+      try {
+        for (const result of entry.results.values()) await pack(entry.info, result);
+      } catch (error) {
+        console.warn(error); // it stays as it is; the picture that wants room goes on
+        continue;
+      } finally {
+        entry.users--;
+      }
       if (entry.users > 0) continue; // it was needed in the meantime
       await release(entry);
       if (!entry.closed) pixels -= all;
