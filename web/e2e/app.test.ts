@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { engineReady, makePicture, useRig } from "./browser.ts";
+import { done, engineReady, makePicture, openFile, useRig } from "./browser.ts";
 
 const rig = useRig();
 
@@ -40,4 +40,70 @@ test("what another app shares is cleaned, once; the page says when it works offl
   await engineReady(page);
   expect(await page.locator("#strip li").count()).toBe(0);
   expect(await page.isVisible("#toast")).toBe(false); // told once
+
+  // The worker takes what lies beside the page for what it is.
+  await page.click("#about-open");
+  const [licence] = await Promise.all([page.context().waitForEvent("page"), page.click('#about a[href$="libheif-js.txt"]')]);
+  await licence.waitForLoadState();
+  expect(await licence.textContent("body")).toMatch(/LESSER GENERAL PUBLIC LICENSE/i);
+});
+
+test("a result is shared with other apps; one that takes longer than browsers wait, with a second click", async () => {
+  const page = await rig.visit();
+  await page.context().addInitScript(() => {
+    const shared: { names: string[]; sizes: number[] }[] = [];
+    const late = [new DOMException("too late", "NotAllowedError"), new DOMException("", "AbortError")];
+    Object.assign(window, { shared });
+    Object.assign(navigator, {
+      canShare: () => true,
+      share: async ({ files }: { files: File[] }) => {
+        shared.push({ names: files.map(({ name }) => name), sizes: files.map(({ size }) => size) });
+        const error = [late[0], undefined, late[1]][shared.length - 1];
+        if (error) throw error;
+      },
+    });
+  });
+  await page.reload();
+  await openFile(page, "from phone.png", await makePicture(60, 40));
+  await done(page);
+  const shared = (count: number) => page.waitForFunction((count) => (window as unknown as { shared: object[] }).shared.length === count, count);
+  const idle = () => page.waitForSelector("#share:not([aria-busy])");
+  await page.click("#share");
+  await page.waitForFunction(() => /press Share again/.test(document.querySelector("#toast")?.textContent ?? ""));
+  await page.click("#toast button");
+  for (const count of [2, 3]) {
+    await idle();
+    await page.click("#share");
+    await shared(count);
+  }
+  await idle();
+  expect(await page.isVisible("#toast")).toBe(false); // who changes their mind is not told of it
+  const all = await page.evaluate(() => (window as unknown as { shared: { names: string[]; sizes: number[] }[] }).shared);
+  expect(all.map(({ names }) => names)).toEqual(Array(3).fill(["from phone-clean.png"]));
+  expect(new Set(all.map(({ sizes }) => sizes[0])).size).toBe(1);
+  expect(all[0].sizes[0]).toBeGreaterThan(100);
+});
+
+test("it is offered to install the page, and files are opened with it", async () => {
+  const page = await rig.visit();
+  const base64 = (await makePicture(40, 30)).toString("base64");
+  await page.context().addInitScript((base64) => {
+    const setConsumer = (take: (launch: object) => void) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      setTimeout(() => take({ files: [{ getFile: async () => new File([bytes], "opened.png", { type: "image/png" }) }] }));
+    };
+    Object.defineProperty(window, "launchQueue", { value: { setConsumer } });
+  }, base64);
+  await page.reload();
+  await page.waitForSelector('#strip button[aria-label="opened.png, done"]', { state: "attached" });
+  await page.click("#more summary");
+  expect(await page.isVisible("#install")).toBe(false);
+  await page.evaluate(() => {
+    const event = new Event("beforeinstallprompt", { cancelable: true });
+    window.dispatchEvent(Object.assign(event, { prompt: async () => document.body.setAttribute("data-prompted", "yes") }));
+  });
+  await page.click("#install");
+  await page.waitForSelector("body[data-prompted=yes]");
+  await page.evaluate(() => window.dispatchEvent(new Event("appinstalled")));
+  expect(await page.isVisible("#install")).toBe(false);
 });

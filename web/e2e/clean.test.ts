@@ -2,9 +2,24 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { chooseFormat, chooseModel, decode, done, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
+import { decodeDeep } from "../src/maths/deep.ts";
+import { encodePng } from "../src/maths/png.ts";
+import { readFacts } from "../src/maths/segments.ts";
+import { chooseFormat, chooseModel, decode, done, engineReady, largest, makePicture, openFile, saved, setRange, useRig } from "./browser.ts";
 
 const rig = useRig();
+
+/** A PNG without what it says of its colours: its values as they are. */
+function valuesOnly(bytes: Buffer): Buffer {
+  const wanted = /^(IHDR|IDAT|IEND)$/;
+  const parts = [bytes.subarray(0, 8)];
+  for (let at = 8; at < bytes.length; ) {
+    const end = at + 12 + bytes.readUInt32BE(at);
+    if (wanted.test(bytes.toString("latin1", at + 4, at + 8))) parts.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(parts);
+}
 
 const GOLDEN = join(import.meta.dirname, "../tests/golden");
 
@@ -38,6 +53,32 @@ describe("a picture", () => {
     const jpeg = await saved(page);
     expect(jpeg.name).toBe("tile.photo-clean.jpg");
     expect([jpeg.bytes[0], jpeg.bytes[1]]).toEqual([0xff, 0xd8]);
+  });
+
+  test("of 16 bits, with transparency or in Display P3 is cleaned as the command cleans it", async () => {
+    const page = await rig.visitShipped();
+    const golden = (name: string) => readFileSync(join(GOLDEN, `${name}.png`));
+    const clean = async (name: string, file: Buffer) => {
+      await openFile(page, `${name}.png`, file);
+      await page.waitForSelector(`button[aria-label="${name}.png, done"][aria-current=true]`, { state: "attached" });
+      return (await saved(page)).bytes;
+    };
+    const [deep, byCommand] = [await decodeDeep(await clean("deep", golden("deep"))), await decodeDeep(golden("photo-deep"))];
+    expect(deep?.channels).toBe(3);
+    // In levels of 16 bits: the weights have 8.
+    expect(largest([...(deep?.data ?? [])], byCommand?.data ?? [])).toBeLessThanOrEqual(3 * 257);
+
+    // Canvases hold colours times alpha, rounded: another level for alpha 128.
+    const alpha = await decode(page, await clean("alpha", golden("alpha")));
+    expect(largest(alpha.data, (await decode(page, golden("photo-alpha"))).data)).toBeLessThanOrEqual(5);
+
+    // The command takes values as they are, in the picture's own space, and so does the page.
+    const noisy = await decode(page, golden("noisy"));
+    const pixels = { ...noisy, data: new Uint8ClampedArray(noisy.data) };
+    const p3 = await encodePng(noisy.width, noisy.height, "rgb", [pixels], [{ type: "cICP", body: new Uint8Array([12, 13, 0, 1]) }]);
+    const inP3 = await clean("p3", Buffer.from(await p3.arrayBuffer()));
+    expect([...(readFacts(inP3).cicp ?? [])]).toEqual([12, 13, 0, 1]);
+    expect(largest((await decode(page, valuesOnly(inP3))).data, (await decode(page, golden("photo"))).data)).toBeLessThanOrEqual(3);
   });
 
   test("comes by drop, by paste and as a sample", async () => {
@@ -172,6 +213,43 @@ test("where the page may write a file, the zip goes into it as it comes", async 
   expect(downloads).toBe(0);
   expect(await page.textContent("#toast")).not.toContain("wrong");
   expect(await page.getAttribute("#save-all", "aria-busy")).toBeNull();
+});
+
+test("the first tile of a large picture is that on the screen", async () => {
+  const page = await rig.visit({ viewport: { width: 800, height: 700 } });
+  await page.context().addInitScript(() => {
+    const tiles: object[] = [];
+    const send = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (message, ...rest) {
+      if (message.name === "clean") tiles.push(message.args[1].keep);
+      return send.call(this, message, ...(rest as unknown as []));
+    };
+    Object.assign(window, { tiles });
+  });
+  await page.reload();
+  await engineReady(page);
+  const seen = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(2400, 1700);
+    canvas.getContext("2d")?.fillRect(0, 0, 1200, 1700);
+    const data = new DataTransfer();
+    data.items.add(new File([await canvas.convertToBlob()], "large.png"));
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+    const stage = document.querySelector("#stage") as HTMLElement;
+    const press = (key: string) => stage.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    // Within the page: a message from here might come after the tile.
+    await new Promise<void>((resolve) => {
+      new MutationObserver(() => {
+        if (!stage.classList.contains("empty")) resolve();
+      }).observe(stage, { attributeFilter: ["class"] });
+    });
+    press("1");
+    for (let at = 0; at < 40; at++) for (const key of ["ArrowRight", "ArrowDown"]) press(key);
+    return document.querySelector("#zoom-value")?.textContent;
+  });
+  expect(seen).toBe("100 %");
+  await done(page);
+  const [first] = await page.evaluate(() => (window as unknown as { tiles: { x: number; y: number; width: number; height: number }[] }).tiles);
+  expect([first.x + first.width, first.y + first.height]).toEqual([2400, 1700]);
 });
 
 test("results are kept by model: going back needs no time, and no network", async () => {

@@ -103,6 +103,8 @@ test("a dropped folder gives its pictures, with their folders in the ZIP; a TIFF
   const { bytes } = await saved(page, "#save-all");
   const names = [...bytes.toString("latin1").matchAll(/PK\x01\x02.{42}([a-z/-]+\.png)/gs)].map((match) => match[1]);
   expect(names).toEqual(["holiday/a-clean.png", "holiday/beach/b-clean.png"]);
+  const [reader] = readdirSync(join(DIST, "assets")).filter((name) => name.startsWith("tiff-"));
+  expect(gzipSync(readFileSync(join(DIST, "assets", reader))).length).toBeLessThan(400_000);
 
   await page.evaluate(() => {
     const locked = { isFile: true, name: "x.png", file: (_: unknown, reject: (reason: Error) => void) => reject(new DOMException("locked", "NotReadableError")) };
@@ -111,7 +113,26 @@ test("a dropped folder gives its pictures, with their folders in the ZIP; a TIFF
     data.items.add(new File([], "x.png"));
     document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
   });
-  await page.waitForFunction(() => /locked/.test(document.querySelector("#toast")?.textContent ?? ""));
+  await page.waitForFunction(() => /x\.png: This file cannot be read/.test(document.querySelector("#toast")?.textContent ?? ""));
+});
+
+test("a picture that is cut short says so", async () => {
+  const page = await rig.visit();
+  const whole = readFileSync(join(DIST, "samples/fig.jpg"));
+  await openFile(page, "half.jpg", whole.subarray(0, whole.length / 2), "image/jpeg");
+  await page.waitForFunction(() => /half\.jpg: This picture is damaged or cut short/.test(document.querySelector("#job-text")?.textContent ?? ""));
+});
+
+test("where the first model cannot be fetched, the picture waits for a second try", async () => {
+  rig.site.changes.set("models/photo/model.json", null);
+  const page = await rig.visit();
+  await page.waitForSelector('#about-open[data-phase="failed"]');
+  await openFile(page, "x.png", await makePicture(40, 40));
+  await page.waitForFunction(() => /x\.png: The model could not be fetched/.test(document.querySelector("#job-text")?.textContent ?? ""));
+  rig.site.changes.clear();
+  await page.click("#job-again");
+  await done(page);
+  await engineReady(page);
 });
 
 test("no camera, or one that comes too late", async () => {

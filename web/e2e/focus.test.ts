@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { chooseModel, done, engineReady, makePicture, openFile, setRange, useRig } from "./browser.ts";
+import { chooseModel, done, engineReady, labReady, makePicture, openFile, setRange, useRig } from "./browser.ts";
 import { DIST } from "./server.ts";
 
 const rig = useRig();
@@ -53,8 +53,10 @@ test("keys act on the picture that is seen: not on that of another room", async 
   await page.click('nav a[href="#lab"]');
   await page.waitForFunction(() => document.title === "Lab · kdae");
   await page.keyboard.press("Control+s");
+  await page.keyboard.press("Control+c");
   await page.waitForTimeout(700);
   expect(downloads).toBe(0);
+  expect(await page.isVisible("#toast")).toBe(false); // neither copied nor refused
   await page.click('nav a[href="#clean"]');
   await page.waitForFunction(() => document.title === "Clean pictures · kdae");
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Control+S")]); // with Caps Lock
@@ -80,6 +82,10 @@ test("every room has its title and a heading, the live camera too, and there is 
   expect(await page.locator("h1:visible, h1.unseen:not([hidden] *)").count()).toBeGreaterThan(0);
   await page.click("#camera-stop");
   expect(await page.evaluate(() => document.activeElement?.id)).toBe("camera-start");
+  await page.click('nav a[href="#clean"]');
+  await page.click("#close-picture");
+  await page.waitForFunction(() => document.title === "kdae: noise out, picture stays");
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("choose");
 });
 
 test("leaving during work asks; leaving after it does not", async () => {
@@ -137,6 +143,7 @@ test("brightness, colour and detail act without a new run, are reset, and go to 
   await setRange(page, "colour", 30);
   await setRange(page, "detail", 40);
   await page.click('button[aria-label="b.png, done"]');
+  expect(await page.inputValue("#colour")).toBe("30"); // remembered for the next picture
   await setRange(page, "colour", 60);
   await page.click('button[aria-label="a.png, done"]');
   await page.click("#adjust summary");
@@ -167,6 +174,16 @@ test("the browser's language is spoken, another can be chosen, and it is remembe
   await openFile(page, "x.png", await makePicture(40, 30));
   await done(page);
   expect(await page.textContent("#announce")).toContain("x.png のノイズを除去しました");
+  expect(await page.getAttribute("#stage .divider", "aria-valuetext")).toContain("%");
+  // What was put together is said anew, too.
+  await page.click('nav a[href="#lab"]');
+  await labReady(page);
+  await page.click("#more summary");
+  await page.selectOption("#language", "fr");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => document.querySelector("#lab-inside h3")?.textContent === "Première couche");
+  expect(await page.getAttribute("#stage .divider", "aria-valuetext")).toBe("50 % avant, 50 % après");
+  await page.click('nav a[href="#clean"]');
   await chooseModel(page, "standin");
   await page.waitForSelector('#stage[data-state="done"][data-model="standin"]');
 

@@ -62,6 +62,25 @@ test("16 bits stay 16 in PNG, exactly at strength 0; as JPEG it is said that the
   expect(await page.textContent("#notes")).toMatch(/JPEG holds 8 bits/);
 });
 
+test("what cannot be kept is said beside Save", async () => {
+  const page = await rig.visit();
+  const note = async (name: string, content: Uint8Array, type: string) => {
+    await openFile(page, name, Buffer.from(content), type);
+    await page.waitForSelector(`button[aria-label="${name}, done"][aria-current=true]`, { state: "attached" });
+    return page.textContent("#notes");
+  };
+  const deep = { data: new Uint16Array(6 * 4).fill(30_000), width: 6, height: 4, channels: 1 } as const;
+  const png = async (type: string, ...body: number[]) => new Uint8Array(await (await encodeDeep(deep, [{ type, body: new Uint8Array(body) }])).arrayBuffer());
+  expect(await note("linear.png", await png("gAMA", 0, 1, 0x86, 0xa0), "image/png")).toBe("This file has 16 bits, but is saved with 8.");
+  // To be turned by a quarter: samples are not, so the browser's 8 bits are taken.
+  const turned = await png("eXIf", ...Buffer.from("4d4d002a00000008" + "0001" + "0112000300000001" + "00060000" + "00000000", "hex"));
+  expect(await note("turned.png", turned, "image/png")).toBe("This file has 16 bits, but is saved with 8.");
+
+  const frame = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
+  const gif = [...Buffer.from("GIF89a"), 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255, ...frame, 0x21, 0xf9, 4, 0, 0, 0, 0, 0, ...frame, 0x3b];
+  expect(await note("moving.gif", new Uint8Array(gif), "image/gif")).toBe("Only the first frame of this animation is used.");
+});
+
 /** EXIF data, little-endian: a make, the orientation 1, and a place (north). */
 function makeExif(): Buffer {
   const hex =

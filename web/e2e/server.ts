@@ -17,6 +17,7 @@ const TYPES: Record<string, string> = {
   ".css": "text/css",
   ".json": "application/json",
   ".svg": "image/svg+xml",
+  ".txt": "text/plain",
   ".png": "image/png",
   ".jpg": "image/jpeg",
   ".wasm": "application/wasm",

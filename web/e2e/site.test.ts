@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { done, engineReady, labReady, makePicture, openFile, useRig } from "./browser.ts";
+import { LANGUAGES } from "../src/words/index.ts";
 import { DIST } from "./server.ts";
 
 const rig = useRig();
@@ -128,7 +129,24 @@ describe.each([320, 375])("a phone of %i pixels", (width) => {
     const buffer = await makePicture(60, 40);
     await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.png`, mimeType: "image/png", buffer })));
     await done(page);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    // The words are longer in other languages.
+    for (const language of Object.keys(LANGUAGES)) {
+      await page.locator("#language").evaluate((select, language) => {
+        (select as HTMLSelectElement).value = language;
+        select.dispatchEvent(new Event("change"));
+      }, language);
+      await page.waitForFunction((language) => document.documentElement.lang === language, language);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), language).toBe(width);
+      const save = await page.locator("#save").boundingBox();
+      expect((save?.x ?? 999) + (save?.width ?? 0), language).toBeLessThanOrEqual(width);
+      expect((save?.y ?? 999) + (save?.height ?? 0), language).toBeLessThanOrEqual(640);
+    }
+    await page.evaluate(() => {
+      const select = document.querySelector("#language") as HTMLSelectElement;
+      select.value = "en";
+      select.dispatchEvent(new Event("change"));
+    });
+    await page.waitForFunction(() => document.documentElement.lang === "en");
     for (const button of await page.locator("button:visible, summary:visible").all()) {
       const box = await button.boundingBox();
       const name = (await button.getAttribute("id")) ?? (await button.getAttribute("aria-label")) ?? (await button.textContent());

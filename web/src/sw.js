@@ -5,14 +5,15 @@
 const VERSION = "__VERSION__";
 const FILES = ["__FILES__"];
 const CACHE = `kdae-${VERSION}`;
-const LECTURE = new URL("./lecture/", location.href).href;
+/** Pages beside this one: all other addresses that are navigated to are this one. */
+const BESIDE = ["./lecture/", "./licenses/"].map((folder) => new URL(folder, location.href).href);
 
 /**
  * How a file is asked for. A host's max-age must not bring back the page of an earlier build,
  * whose scripts are gone: all is asked of the server anew, but for files with a hash in their
  * name, which never change. "no-cache" asks "has it changed?", and spares a second download.
  */
-const fresh = (file) => new Request(file, { cache: file.startsWith("./assets/") ? "default" : "no-cache" });
+const fresh = (file) => new Request(file, { cache: /\/assets\//.test(file.url ?? file) ? "default" : "no-cache" });
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map(fresh))));
@@ -53,12 +54,11 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   const answer = async () => {
     const cache = await caches.open(CACHE);
-    // There is one page, by whatever address its folder is entered, and the lecture beside it.
-    const page = request.mode === "navigate" && !request.url.startsWith(LECTURE);
+    const page = request.mode === "navigate" && !BESIDE.some((folder) => request.url.startsWith(folder));
     const wanted = page ? "./" : request;
     const known = await cache.match(wanted, { ignoreSearch: true });
     if (known) return known;
-    const response = await fetch(request);
+    const response = await fetch(fresh(request));
     // Other models and the lecture are kept from their first use on. The answer does not wait for
     // that, and comes also where the disk is full.
     if (response.status === 200) event.waitUntil(cache.put(request, response.clone()).catch(() => {}));

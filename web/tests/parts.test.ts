@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { cutDeep, decodeDeep, encodeDeep, putDeep } from "../src/maths/deep.ts";
-import { exifIntoJpeg, exifIntoWebp, keepExif } from "../src/maths/exif.ts";
+import { exifIntoJpeg, exifIntoWebp, keepExif, orientationOf } from "../src/maths/exif.ts";
 import { kindOf } from "../src/maths/header.ts";
 import { encodePng } from "../src/maths/png.ts";
-import { gamut, jpegParts, pngParts, readFacts, webpParts } from "../src/maths/segments.ts";
+import { gamut, jpegParts, onSrgbCurve, pngParts, readFacts, webpParts } from "../src/maths/segments.ts";
 
 const ascii = (text: string) => [...text].map((letter) => letter.charCodeAt(0));
 const bytes = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer());
@@ -31,6 +31,23 @@ function makeExif(): Uint8Array {
   return out;
 }
 
+/** A TIFF, big-endian, without its pixels: depth, make, where they would be, orientation, profile. */
+function makeTiff(): Uint8Array {
+  const out = new Uint8Array(100);
+  const view = new DataView(out.buffer);
+  out.set([...ascii("MM"), 0, 42, 0, 0, 0, 8, 0, 5]);
+  const entries = [[0x102, 3, 1, 16 << 16], [0x10f, 2, 6, 80], [0x111, 4, 1, 90], [0x112, 3, 1, 6 << 16], [0x8773, 7, 5, 90]];
+  for (const [index, [tag, type, count, value]] of entries.entries()) {
+    view.setUint16(10 + 12 * index, tag);
+    view.setUint16(12 + 12 * index, type);
+    view.setUint32(14 + 12 * index, count);
+    view.setUint32(18 + 12 * index, value);
+  }
+  out.set(ascii("Canon\0"), 80);
+  out.set([1, 2, 3, 4, 5], 90);
+  return out;
+}
+
 /** The entries of EXIF data, by a reader of its own: tag to text, or to a number. */
 function entriesOf(exif: Uint8Array): Record<string, string | number> {
   const view = new DataView(exif.buffer, exif.byteOffset);
@@ -55,6 +72,11 @@ describe("metadata", () => {
     const kept = keepExif(makeExif(), "some") as Uint8Array;
     expect(entriesOf(kept)).toEqual({ "10f": "Canon", "8298": "(c) Ann", "9003": "2026:11:27 15:00:00" });
   });
+  test("directories are found by pointers of either type", () => {
+    const exif = makeExif();
+    exif[8 + 2 + 3 * 12 + 3] = 13;
+    expect(entriesOf(keepExif(exif, "some") as Uint8Array)).toMatchObject({ "9003": "2026:11:27 15:00:00" });
+  });
   test("all of it but the orientation, for the pixels are upright now", () => {
     const kept = entriesOf(keepExif(makeExif(), "all") as Uint8Array);
     expect(kept).toEqual({ "10f": "Canon", "8298": "(c) Ann", "9003": "2026:11:27 15:00:00", a431: "S-123", "1": "N" });
@@ -70,6 +92,7 @@ describe("metadata", () => {
       0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 1, 0xff, 0xe1, 0, 11, ...ascii("Exif"), 0, 0, 9, 8, 7, 0xff, 0xda, 0, 2, 5,
     ]);
     expect([...jpegParts(exifIntoJpeg(jpeg, exif))].map(({ type }) => type)).toEqual(["e0", "e1"]);
+    expect([...jpegParts(new Uint8Array([0xff, 0xd8, 0xff, 0xff, 0xff, 0xe1, 0, 3, 7, 0xff, 0xd9]))].map(({ type }) => type)).toEqual(["e1"]);
     const webp = new Uint8Array([...ascii("RIFF"), 14, 0, 0, 0, ...ascii("WEBPVP8L"), 2, 0, 0, 0, 1, 2]);
     const out = exifIntoWebp(webp, exif, 300, 200, true);
     const parts = [...webpParts(out)];
@@ -147,6 +170,34 @@ test("a PNG tells its depth, profile, code points and EXIF data", async () => {
   expect([...(facts.cicp ?? [])]).toEqual([12, 13, 0, 1]);
   expect([...(facts.icc?.bytes ?? [])]).toEqual([1, 2, 3]);
   expect([...(facts.exif ?? [])]).toEqual([4, 5]);
+});
+
+test("a PNG of another gamma or other primaries is not on the curve of sRGB, unless a profile says more", async () => {
+  const pixels = [{ data: new Uint8ClampedArray(4), width: 1, height: 1 }];
+  const number = (value: number) => [0, value >> 16, (value >> 8) & 255, value & 255];
+  const curve = async (...chunks: { type: string; body: number[] }[]) => {
+    const named = chunks.map(({ type, body }) => ({ type, body: new Uint8Array(body) }));
+    return onSrgbCurve(readFacts(await bytes(await encodePng(1, 1, "rgb", pixels, named))));
+  };
+  const primaries = (redX: number) => ({ type: "cHRM", body: [31270, 32900, redX, 33000, 30000, 60000, 15000, 6000].flatMap(number) });
+  expect(await curve()).toBe(true);
+  expect(await curve({ type: "gAMA", body: number(45455) }, primaries(64000))).toBe(true);
+  expect(await curve({ type: "gAMA", body: number(100_000) })).toBe(false);
+  expect(await curve({ type: "gAMA", body: number(45455) }, primaries(68000))).toBe(false);
+  expect(await curve({ type: "gAMA", body: number(100_000) }, { type: "iCCP", body: [...ascii("P3"), 0, 0, 1] })).toBe(true);
+  expect(await curve({ type: "cICP", body: [12, 16, 0, 1] })).toBe(false); // PQ
+});
+
+test("a TIFF tells its depth, profile and what EXIF data tell; HEIC has those behind their name", () => {
+  const tiff = makeTiff();
+  const facts = readFacts(tiff);
+  expect(facts.bits).toBe(16);
+  expect([...(facts.icc?.bytes ?? [])]).toEqual([1, 2, 3, 4, 5]);
+  expect(orientationOf(tiff)).toBe(6);
+  expect(entriesOf(keepExif(facts.exif as Uint8Array, "all") as Uint8Array)).toEqual({ "10f": "Canon" });
+  const heic = new Uint8Array([0, 0, 0, 12, ...ascii("ftypheic"), 0, 0, 0, 6, ...ascii("Exif"), 0, 0, ...makeExif()]);
+  const kept = keepExif(readFacts(heic).exif as Uint8Array, "some") as Uint8Array;
+  expect(entriesOf(kept)).toEqual({ "10f": "Canon", "8298": "(c) Ann", "9003": "2026:11:27 15:00:00" });
 });
 
 test("the gamut of a profile, by its red", () => {

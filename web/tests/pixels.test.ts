@@ -51,6 +51,17 @@ test("padding mirrors before the picture, too", () => {
   expect(red).toEqual([3, 2, 1, 2, 3, 2, 3, 2, 1, 2, 3, 2]);
 });
 
+test("every orientation is turned upright", () => {
+  // What a picture of 2 x 3 whose values are 1 to 6 becomes, row by row.
+  const image = rgba(2, 3, ...[1, 2, 3, 4, 5, 6].flatMap((value) => [value, 0, 0, 255]));
+  const wanted = ["123456", "214365", "654321", "563412", "135246", "531642", "642531", "246135"];
+  for (const [at, values] of wanted.entries()) {
+    const { data, width } = pixels.turned(image, at + 1);
+    expect([...data].filter((_, at) => at % 4 === 0).join(""), `${at + 1}`).toBe(values);
+    expect(width).toBe(at < 4 ? 2 : 3);
+  }
+});
+
 test("crop cuts what it is told to", () => {
   const data = Float32Array.from({ length: 12 }, (_, at) => at);
   const part = pixels.crop({ data, width: 4, height: 3, channels: 1 }, { x: 1, y: 1, width: 2, height: 2 });

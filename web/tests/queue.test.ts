@@ -55,6 +55,16 @@ test("the tile on the screen comes next, also after the view has moved", async (
   expect([log.at(-1)?.tile.keep.x, log.at(-1)?.tile.keep.y]).toEqual([0, 0]);
 });
 
+test("a picture that is chosen once more keeps its place on the screen", async () => {
+  const { queue, log, until, bring } = table();
+  const [item] = bring("a.png");
+  queue.select(item);
+  queue.look({ x: 0, y: 0, width: 100, height: 100 });
+  queue.select(item);
+  await until(() => log.length > 0);
+  expect([log[0].tile.keep.x, log[0].tile.keep.y]).toEqual([0, 0]);
+});
+
 test("the picture on the screen is cleaned first; what was done of the other is kept", async () => {
   const { queue, log, until, finish, bring } = table();
   const [first, second] = bring("a.png", "b.png");

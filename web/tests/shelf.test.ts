@@ -9,7 +9,7 @@ vi.mock("../src/picture/decode.ts", () => ({
     if (table.unreadable) throw new Error("the file cannot be read");
     table.decoded++;
     const bitmap = { width: 30e6, height: 1, close: () => {} };
-    return { bitmap, deep: undefined, facts: {}, colorSpace: "srgb", notes: [] };
+    return { bitmap, deep: undefined, colorSpace: "srgb", notes: [] };
   },
 }));
 vi.mock("../src/picture/pyramid.ts", () => ({

@@ -98,8 +98,8 @@ export class Queue {
 
   /** Puts a picture before all others: it is on the screen. */
   select(item: Item): void {
+    if (item !== this.selected) this.view = undefined;
     this.selected = item;
-    this.view = undefined;
     if (item.state === "later") this.set(item, "waiting");
     if (item.state === "waiting" && this.current && this.current.item !== item) this.pause();
     void this.work();

@@ -6,7 +6,7 @@
 /** "some" keeps date, camera, exposure and copyright, and drops the place. */
 export type Keep = "some" | "all" | "none";
 
-interface Entry {
+export interface Entry {
   readonly tag: number;
   readonly type: number;
   readonly count: number;
@@ -15,8 +15,16 @@ interface Entry {
 
 const EXIF_DIRECTORY = 0x8769;
 const GPS_DIRECTORY = 0x8825;
+const ORIENTATION = 0x112;
 /** The pixels are upright and of another size now; makers' notes point into the old file. */
-const NEVER = new Set([0x112, 0x100, 0x101, 0xa002, 0xa003, 0xa005, 0x927c, EXIF_DIRECTORY, GPS_DIRECTORY]);
+const NEVER = new Set([ORIENTATION, 0x100, 0x101, 0xa002, 0xa003, 0xa005, 0x927c, EXIF_DIRECTORY, GPS_DIRECTORY]);
+/** Where and how a TIFF has its pixels; XMP, IPTC and Photoshop's data, and its profile. */
+const OF_TIFF = [
+  0xfe, 0xff, 0x102, 0x103, 0x106, 0x107, 0x108, 0x109, 0x10a, 0x111, 0x115, 0x116, 0x117, 0x118, 0x119, 0x11c, 0x120, 0x121,
+  0x122, 0x123, 0x124, 0x125, 0x13d, 0x140, 0x142, 0x143, 0x144, 0x145, 0x14a, 0x152, 0x153, 0x154, 0x155, 0x156, 0x15b,
+  0x211, 0x212, 0x213, 0x214, 0x2bc, 0x83bb, 0x8649, 0x8773,
+];
+for (const tag of OF_TIFF) NEVER.add(tag);
 /** Make, model, date, artist, copyright. */
 const SOME = new Set([0x10f, 0x110, 0x132, 0x13b, 0x8298]);
 /** Exposure, aperture, sensitivity, dates with their offsets, focal length, lens. */
@@ -24,7 +32,8 @@ const SOME_EXIF = new Set([
   0x829a, 0x829d, 0x8822, 0x8827, 0x9000, 0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9201, 0x9202, 0x9204, 0x9207,
   0x9209, 0x920a, 0x9290, 0x9291, 0x9292, 0xa405, 0xa432, 0xa433, 0xa434,
 ]);
-const BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
+/** Of a value of each type; the last points to a directory. */
+const BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4];
 const LONG = 4;
 
 function readDirectory(bytes: Uint8Array, view: DataView, little: boolean, at: number): Entry[] {
@@ -67,16 +76,37 @@ function writeDirectory(out: Uint8Array, little: boolean, at: number, entries: r
 }
 
 /**
+ * The entries of the first directory.
+ *
+ * @throws RangeError if they are damaged.
+ */
+export function firstDirectory(exif: Uint8Array): { readonly little: boolean; readonly entries: Entry[] } {
+  const little = exif[0] === 0x49;
+  const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength);
+  if (view.getUint16(2, little) !== 42) throw new RangeError("no EXIF data");
+  return { little, entries: readDirectory(exif, view, little, view.getUint32(4, little)) };
+}
+
+/** How the pixels are to be turned, from 1 (not at all) to 8. */
+export function orientationOf(exif: Uint8Array): number {
+  try {
+    const { little, entries } = firstDirectory(exif);
+    const value = entries.find(({ tag }) => tag === ORIENTATION)?.value;
+    return value ? new DataView(value.buffer).getUint16(0, little) : 1;
+  } catch {
+    return 1;
+  }
+}
+
+/**
  * The part of EXIF data to keep, as new EXIF data; undefined if nothing is left or `exif` is
  * damaged. Never kept are the orientation, the preview and makers' notes.
  */
 export function keepExif(exif: Uint8Array, keep: Keep): Uint8Array<ArrayBuffer> | undefined {
   if (keep === "none") return undefined;
   try {
-    const little = exif[0] === 0x49;
     const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength);
-    if (view.getUint16(2, little) !== 42) return undefined;
-    const first = readDirectory(exif, view, little, view.getUint32(4, little));
+    const { little, entries: first } = firstDirectory(exif);
     const inner = (tag: number): Entry[] => {
       const pointer = first.find((entry) => entry.tag === tag);
       if (!pointer) return [];

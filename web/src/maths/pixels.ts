@@ -134,6 +134,25 @@ export function padReflect(image: Rgba, width: number, height: number, left = 0,
   return { data, width, height };
 }
 
+/** Turns a picture upright, as an EXIF orientation from 1 to 8 asks for. */
+export function turned(image: Rgba, orientation: number): Rgba {
+  const { width, height } = image;
+  const aside = orientation >= 5;
+  const [wide, high] = aside ? [height, width] : [width, height];
+  const flipX = [2, 3, 7, 8].includes(orientation);
+  const flipY = [3, 4, 6, 7].includes(orientation);
+  const from = new Uint32Array(image.data.buffer, image.data.byteOffset, image.data.length / 4);
+  const data = new Uint8ClampedArray(image.data.length);
+  const to = new Uint32Array(data.buffer);
+  for (let row = 0, at = 0; row < high; row++) {
+    for (let column = 0; column < wide; column++, at++) {
+      const [x, y] = aside ? [row, column] : [column, row];
+      to[at] = from[(flipY ? height - 1 - y : y) * width + (flipX ? width - 1 - x : x)];
+    }
+  }
+  return { data, width: wide, height: high };
+}
+
 /** Cuts a rectangle out of a float image. */
 export function crop(
   image: FloatImage,

@@ -1,4 +1,5 @@
-/** Goes through the parts of JPEG, PNG, WebP and GIF files, and finds what pixels do not tell. */
+/** Goes through the parts of JPEG, PNG, WebP, GIF, TIFF and HEIC files, and finds what pixels do not tell. */
+import { firstDirectory } from "./exif.ts";
 
 export interface Part {
   readonly type: string;
@@ -18,6 +19,10 @@ export function* jpegParts(bytes: Uint8Array): Generator<Part> {
   for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
     const marker = bytes[at + 1];
     if (marker === 0xda || marker === 0xd9) return;
+    if (marker === 0xff) {
+      at++; // fills the space between segments
+      continue;
+    }
     const length = view.getUint16(at + 2);
     yield { type: marker.toString(16), body: bytes.subarray(at + 4, at + 2 + length) };
     at += 2 + length;
@@ -71,6 +76,8 @@ export interface FileFacts {
   readonly icc?: { readonly bytes: Uint8Array; readonly packed: boolean };
   /** Coding-independent code points: primaries, transfer, matrix, range. */
   readonly cicp?: Uint8Array;
+  /** Whether a PNG tells by gAMA or cHRM alone that its values are not those of sRGB. */
+  readonly odd?: boolean;
   readonly bits: number;
   readonly animated: boolean;
 }
@@ -98,11 +105,17 @@ function jpegFacts(bytes: Uint8Array): FileFacts {
   };
 }
 
+/** The gamma and the x of the red primary of sRGB, as PNG has them, and what may differ by rounding. */
+const PNG_SRGB = { gamma: 45455, redX: 64000, near: 500 };
+
 function pngFacts(bytes: Uint8Array): FileFacts {
   let facts: FileFacts = { bits: bytes[24], animated: false };
+  const far = (value: number, from: number) => Math.abs(value - from) > PNG_SRGB.near;
   for (const { type, body } of pngParts(bytes)) {
     if (type === "eXIf") facts = { ...facts, exif: body };
     else if (type === "cICP") facts = { ...facts, cicp: body };
+    else if (type === "gAMA" && far(viewOf(body).getUint32(0), PNG_SRGB.gamma)) facts = { ...facts, odd: true };
+    else if (type === "cHRM" && far(viewOf(body).getUint32(8), PNG_SRGB.redX)) facts = { ...facts, odd: true };
     else if (type === "acTL") facts = { ...facts, animated: viewOf(body).getUint32(0) > 1 };
     // A name that ends in 0, the method 0, then the profile.
     else if (type === "iCCP") facts = { ...facts, icc: { bytes: body.subarray(body.indexOf(0) + 2), packed: true } };
@@ -120,9 +133,27 @@ function webpFacts(bytes: Uint8Array): FileFacts {
   return facts;
 }
 
-/** HEIC and AVIF: the colour box, wherever it lies among the boxes in front of the pixels. */
+/** Where a file has EXIF data behind their name, as phones write HEIC; they end where they say. */
+function namedExif(bytes: Uint8Array): Uint8Array | undefined {
+  for (let at = bytes.indexOf(0x45); at >= 0; at = bytes.indexOf(0x45, at + 1)) {
+    if (bytes[at + 1] === 0x78 && /^Exif\0\0(II\*\0|MM\0\*)/.test(latin(bytes, at, 10))) return bytes.subarray(at + 6);
+  }
+  return undefined;
+}
+
+/** TIFF: the depth and the profile of the first picture; the file is built as EXIF data are. */
+function tiffFacts(bytes: Uint8Array): FileFacts {
+  const { little, entries } = firstDirectory(bytes);
+  const value = (wanted: number) => entries.find(({ tag }) => tag === wanted)?.value;
+  const [depth, icc] = [value(0x102), value(0x8773)];
+  const bits = depth ? viewOf(depth).getUint16(0, little) : 1;
+  return { bits, animated: false, exif: bytes, ...(icc && { icc: { bytes: icc, packed: false } }) };
+}
+
+/** HEIC and AVIF: the colour box, wherever it lies among the boxes in front of the pixels, and EXIF data. */
 function heifFacts(bytes: Uint8Array): FileFacts {
-  let facts: FileFacts = { bits: 8, animated: false };
+  const exif = namedExif(bytes);
+  let facts: FileFacts = { bits: 8, animated: latin(bytes, 8, 4) === "avis", ...(exif && { exif }) };
   const view = viewOf(bytes);
   for (let at = bytes.indexOf(0x63, 4); at >= 0 && at + 12 < Math.min(bytes.length, HEIF_HEAD); at = bytes.indexOf(0x63, at + 1)) {
     if (latin(bytes, at, 4) !== "colr") continue;
@@ -143,6 +174,7 @@ export function readFacts(bytes: Uint8Array): FileFacts {
     if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegFacts(bytes);
     if (latin(bytes, 0, 4) === "RIFF") return webpFacts(bytes);
     if (latin(bytes, 4, 4) === "ftyp") return heifFacts(bytes);
+    if (["II*\0", "MM\0*"].includes(latin(bytes, 0, 4))) return tiffFacts(bytes);
     if (latin(bytes, 0, 3) === "GIF") return { ...plain, animated: gifMoves(bytes) };
   } catch {
     // a length beyond the end of the file
@@ -165,4 +197,10 @@ export function gamut(icc: Uint8Array): "srgb" | "p3" | "other" | "none" {
     return Math.abs(x - RED_X.p3) < 0.01 ? "p3" : "other";
   }
   return "none";
+}
+
+/** Whether values lie on the curve of sRGB, as far as the file tells it beside a profile. */
+export function onSrgbCurve({ cicp, icc, odd }: FileFacts): boolean {
+  if (cicp) return cicp[1] === 13;
+  return icc !== undefined || !odd;
 }

@@ -4,7 +4,7 @@ import { coloursOf, type Deep, encodeDeep } from "../maths/deep.ts";
 import { exifIntoJpeg, exifIntoWebp, keepExif } from "../maths/exif.ts";
 import type { Rgba } from "../maths/pixels.ts";
 import { type Chunk, encodePng } from "../maths/png.ts";
-import { type FileFacts, pngParts } from "../maths/segments.ts";
+import { pngParts } from "../maths/segments.ts";
 import { problem } from "../protocol/errors.ts";
 import { LOSSY, type PictureInfo, type SaveFormat, type SaveOptions, type SaveOrder } from "../protocol/picture.ts";
 import { makeContext } from "./pyramid.ts";
@@ -76,8 +76,8 @@ async function withExif(blob: Blob, exif: Uint8Array, { width, height, opaque }:
   return blob;
 }
 
-export async function save(held: Held, info: PictureInfo, facts: FileFacts, order: SaveOrder, options: SaveOptions): Promise<Blob> {
-  const exif = facts.exif && keepExif(facts.exif, options.keep);
+export async function save(held: Held, info: PictureInfo, kept: Uint8Array | undefined, order: SaveOrder, options: SaveOptions): Promise<Blob> {
+  const exif = kept && keepExif(kept, options.keep);
   try {
     if (options.format === "png") return await png(held, info, order, exif);
     const blob = await lossy(held, info, order, options);

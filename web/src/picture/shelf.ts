@@ -6,7 +6,6 @@
 import { type Deep, decodeDeep, encodeDeep } from "../maths/deep.ts";
 import { isGrey, isOpaque } from "../maths/pixels.ts";
 import { encodePng } from "../maths/png.ts";
-import type { FileFacts } from "../maths/segments.ts";
 import type { PictureInfo, Place } from "../protocol/picture.ts";
 import { type Decoded, decode } from "./decode.ts";
 import { makeContext, Pyramid } from "./pyramid.ts";
@@ -46,7 +45,7 @@ interface Result {
 interface Entry {
   readonly file: Blob;
   readonly info: PictureInfo;
-  readonly facts: FileFacts;
+  readonly exif: Uint8Array | undefined;
   source: Promise<Source> | undefined;
   readonly results: Map<string, Result>;
   users: number;
@@ -69,10 +68,10 @@ export class Shelf {
       grey &&= isGrey(strip);
       opaque &&= isOpaque(strip);
     }
-    const { notes, colorSpace, facts } = decoded;
+    const { notes, colorSpace, exif } = decoded;
     const bits = source.deep ? 16 : 8;
-    const info: PictureInfo = { width, height, grey, opaque, thumbnail, bits, colorSpace, notes, hasExif: facts.exif !== undefined };
-    this.entries.set(id, { file, info, facts, source: Promise.resolve(source), results: new Map(), users: 0, closed: false });
+    const info: PictureInfo = { width, height, grey, opaque, thumbnail, bits, colorSpace, notes, hasExif: exif !== undefined };
+    this.entries.set(id, { file, info, exif, source: Promise.resolve(source), results: new Map(), users: 0, closed: false });
     await this.tidy(id);
     return info;
   }
@@ -81,8 +80,8 @@ export class Shelf {
     return this.entry(id).info;
   }
 
-  facts(id: number): FileFacts {
-    return this.entry(id).facts;
+  exif(id: number): Uint8Array | undefined {
+    return this.entry(id).exif;
   }
 
   /** Takes a picture out with a model's result, for as long as `work` lasts. */
@@ -177,8 +176,14 @@ export class Shelf {
       if (entry.users > 0) continue;
       const all = weight(entry);
       entry.users++; // it is in use while it is packed
-      for (const result of entry.results.values()) await pack(entry.info, result);
-      entry.users--;
+      try {
+        for (const result of entry.results.values()) await pack(entry.info, result);
+      } catch (error) {
+        console.warn(error); // it stays as it is; the picture that wants room goes on
+        continue;
+      } finally {
+        entry.users--;
+      }
       if (entry.users > 0) continue; // it was needed in the meantime
       await release(entry);
       if (!entry.closed) pixels -= all;

@@ -53,7 +53,7 @@ async function throughJpeg(image: Rgba, quality: number): Promise<Rgba> {
 
 function saveOne(order: SaveOrder, options: SaveOptions): Promise<Blob> {
   const { id, model } = order;
-  return shelf.use(id, model, (held) => save(held, shelf.info(id), shelf.facts(id), order, options));
+  return shelf.use(id, model, (held) => save(held, shelf.info(id), shelf.exif(id), order, options));
 }
 
 /** Cuts a tile, mirrored beyond the border; one channel for grey pictures if `grey`. */

@@ -7,6 +7,7 @@ export const MAX_PIXELS = 50e6;
 export type Kind =
   | "NotAPicture"
   | "Damaged"
+  | "Unreadable"
   | "Heic"
   | "Svg"
   | "Text"

@@ -8,7 +8,7 @@ import type { Viewport } from "../maths/viewport.ts";
 import type { Moved } from "./rpc.ts";
 
 /** What of a file cannot be kept, or was left out. */
-export type Note = "animated" | "toP3" | "toSrgb" | "toEightBits";
+export type Note = "animated" | "toP3" | "toSrgb" | "toEightBits" | "profile";
 
 export interface PictureInfo extends Size {
   readonly grey: boolean;

@@ -76,6 +76,7 @@ export class CleanView {
   /** Says everything anew, in another language. */
   renew(): void {
     for (const item of this.queue.items) this.strip.draw(item);
+    this.stage.renew();
     this.render();
     if (this.selected) this.saving.show(this.selected);
   }
@@ -152,6 +153,7 @@ export class CleanView {
       this.selected = undefined;
       this.stage.clear();
       this.showWork(false);
+      location.hash = "#start"; // the title follows
       byId("choose").focus();
       return;
     }

@@ -1,5 +1,6 @@
 /** Pictures come in by drop, paste, file button, from other apps or as a sample. */
 import type { Incoming } from "../jobs/queue.ts";
+import { problem } from "../protocol/errors.ts";
 import { t } from "../words/index.ts";
 import { byId, make } from "./dom.ts";
 import { complain, say } from "./toast.ts";
@@ -20,10 +21,12 @@ function incoming(files: Iterable<File>): Incoming[] {
   return [...files].map((file) => ({ name: file.name || "pasted.png", blob: file }));
 }
 
-/** All pictures of a dropped file or folder, and of the folders in it. */
+/** All pictures of a dropped file or folder, and of the folders in it. What cannot be read is told by its name. */
 async function unfold(entry: FileSystemEntry, folder: string): Promise<Incoming[]> {
   if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    const read = new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    const file = await read.catch((error) => complain(problem("Unreadable", String(error)), entry.name));
+    if (!file) return [];
     const picture = file.type.startsWith("image/") || SUFFIX.test(file.name);
     // What was dropped by itself is taken whatever it is: it deserves an answer.
     return picture || folder === "" ? [{ name: file.name, blob: file, folder }] : [];

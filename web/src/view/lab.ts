@@ -9,7 +9,8 @@ import type { Queue } from "../jobs/queue.ts";
 import { cleanWhole, type Ready } from "../jobs/whole.ts";
 import type { NoiseSettings, PictureCalls } from "../protocol/picture.ts";
 import type { Client } from "../protocol/rpc.ts";
-import { inWords, t } from "../words/index.ts";
+import type { Filters } from "../protocol/engine.ts";
+import { inWords, language, t } from "../words/index.ts";
 import { Brush } from "./brush.ts";
 import { byId, make, nextFrame, within } from "./dom.ts";
 import { fetchSample, type Sample, sampleButtons } from "./files.ts";
@@ -35,7 +36,9 @@ export class LabView {
   private turn = 0;
   private running = false;
   /** Which engine has which model's encoder. */
-  private encoder: { lane: Lane; name: string } | undefined;
+  private encoder: { lane: Lane; name: string; filters: Filters } | undefined;
+  /** The filters that are shown, and the language of the words beside them. */
+  private shown: { filters: Filters; language: string } | undefined;
   /** The model that is compared with the one in use. */
   private other: (Ready & { readonly lane: Lane; readonly name: string }) | undefined;
   /** The picture with noise everywhere, and what it was made of. */
@@ -194,8 +197,11 @@ export class LabView {
     if (this.encoder?.lane !== lane || this.encoder.name !== name) {
       const files = await fetchFiles(this.modelFolder(`${name}-encoder`));
       await lane.engine.call("load", ["encoder", files]);
-      this.encoder = { lane, name };
-      const filters = await lane.engine.call("filters", ["encoder"]);
+      this.encoder = { lane, name, filters: await lane.engine.call("filters", ["encoder"]) };
+    }
+    const { filters } = this.encoder;
+    if (this.shown?.filters !== filters || this.shown.language !== language) {
+      this.shown = { filters, language };
       byId("lab-inside").replaceChildren(filtersSection(filters));
     }
     const { multiple } = this.pool.rules();

@@ -49,6 +49,8 @@ export class SaveView {
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** What the size shown is of; empty while none is shown. */
   private sized = "";
+  /** What to share with the next click, as making it has outlasted the last. */
+  private toShare: { readonly wanted: string; readonly content: Blob } | undefined;
 
   constructor(
     private readonly pictures: Client<PictureCalls>,
@@ -196,11 +198,19 @@ export class SaveView {
 
   private async share(item: Item): Promise<void> {
     const order = this.order(item);
-    const content = await this.pictures.call("save", [order, this.options()]);
+    const wanted = JSON.stringify([order, this.options()]);
+    const ready = this.toShare?.wanted === wanted ? this.toShare.content : undefined;
+    this.toShare = undefined;
+    const content = ready ?? (await this.pictures.call("save", [order, this.options()]));
     try {
       await navigator.share({ files: [new File([content], order.name, { type: content.type })] });
     } catch (error) {
-      if (!(error instanceof DOMException && error.name === "AbortError")) throw error; // the person changed their mind
+      const name = error instanceof DOMException ? error.name : "";
+      if (name === "AbortError") return; // the person changed their mind
+      // Browsers let pages share for some seconds after a click; a large picture takes longer.
+      if (name !== "NotAllowedError" || ready) throw error;
+      this.toShare = { wanted, content };
+      say(t("save.shareAgain"));
     }
   }
 }

@@ -67,6 +67,11 @@ export class Stage {
     else this.refresh();
   }
 
+  /** Says everything anew, in another language. */
+  renew(): void {
+    this.place();
+  }
+
   /** Shows nothing any more. */
   clear(): void {
     this.shown = undefined;

@@ -93,6 +93,7 @@ export const en = {
   "save.none": "Nothing",
   "save.copy": "Copy",
   "save.share": "Share",
+  "save.shareAgain": "The picture is ready: press Share again.",
   "save.saveAll": "Save all ({count})",
   "save.save": "Save",
   "save.copied": "Copied.",
@@ -101,6 +102,7 @@ export const en = {
   "note.toP3": "The colours are saved in Display P3, which is smaller than the colour space of the file.",
   "note.toSrgb": "This browser knows only sRGB: more vivid colours are clipped.",
   "note.toEightBits": "This file has 16 bits, but is saved with 8.",
+  "note.profile": "The colour profile of this file is not read: its colours may be off.",
   "note.noDepth": "{format} holds 8 bits: save as PNG to keep 16.",
   "note.noExif": "{format} is saved without metadata.",
   "note.opaque": "JPEG has no transparency: the background becomes white.",
@@ -195,6 +197,7 @@ export const en = {
   // What went wrong
   "error.NotAPicture": "This page cannot read this file as a picture. PNG, JPEG, WebP, AVIF, GIF, BMP, TIFF and HEIC work.",
   "error.Damaged": "This picture is damaged or cut short. Copy or download it again.",
+  "error.Unreadable": "This file cannot be read. Has it been moved, or may it not be opened?",
   "error.Heic": "This HEIC picture cannot be read here. Export it as JPEG: on an iPhone, Settings, Camera, Formats, Most Compatible.",
   "error.Svg": "This is an SVG drawing: it is made of lines and has no noise. Export it as PNG first.",
   "error.Text": "This is a text, not a picture.",
