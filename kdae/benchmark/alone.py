@@ -284,6 +284,10 @@ def _train(
     every = {"validate_every": validate_every or steps, "checkpoint_every": steps}
     tree["train"] = base["train"] | case.train | every
     tree["train"] |= {"seed": seed, "steps": steps, "grow": []}
+    if case.train["supervision"] == "neighbors":
+        # Its inputs have half the size: as large as the others' with twice the patch.
+        tree["train"]["patch"] *= 2
+        tree["train"]["batch"] = max(1, tree["train"]["batch"] // 2)
     tree["validation"] = base["validation"] | {"limit": 4}
     tree["noise"] = {"kind": {"gaussian": {"sigma": 25}}, "quantize": 0.0}
     learned = case.train["supervision"]

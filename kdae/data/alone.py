@@ -50,6 +50,13 @@ class Supervision:
         """Whether there is no clean picture to learn from."""
         return self.kind not in ("clean", "pairs")
 
+    @property
+    def independent(self) -> bool:
+        """Whether each picture is alone, and its noise independent from pixel to pixel."""
+        return self.kind == "neighbors" or (
+            self.kind == "blind_spot" and self.blind_mask == (1, 1)
+        )
+
 
 WITH_CLEAN = Supervision()
 

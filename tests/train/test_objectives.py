@@ -7,11 +7,11 @@ import tensorflow as tf
 from kdae.data import Supervision
 from kdae.data.alone import draw_cells, take_cells
 from kdae.train.losses import LossConfig
-from kdae.train.objectives import data_term, noisy_pictures, validate
+from kdae.train.objectives import RENEW_FROM, data_term, noisy_pictures, renew, validate
 
 RNG = np.random.default_rng(0)
-NOISY = tf.constant(RNG.random((2, 8, 8, 1), np.float32))
-OTHER = tf.constant(RNG.random((2, 8, 8, 1), np.float32))
+NOISY = tf.constant(RNG.random((2, 12, 12, 1), np.float32))
+OTHER = tf.constant(RNG.random((2, 12, 12, 1), np.float32))
 SQUARES = LossConfig(l1=0.0, l2=1.0)
 
 
@@ -23,41 +23,61 @@ def identity(image: tf.Tensor) -> tf.Tensor:
     return image
 
 
-def test_repeats_are_compared_as_noisy_and_clean_are() -> None:
+def evened(result: np.ndarray) -> np.ndarray:
+    """Weights of errors by the spread of the 7x7 results around, with a mean of 1."""
+    weight = np.empty_like(result)
+    for n, y, x, c in np.ndindex(*result.shape):
+        part = result[n, max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4, c]
+        weight[n, y, x, c] = 1 / (part.std() + 0.01)
+    return weight / weight.mean()
+
+
+def test_clean_pictures_are_compared_by_squares_alone() -> None:
     expected = float(np.mean((NOISY.numpy() / 2 - OTHER.numpy()) ** 2))
-    for kind in ("clean", "pairs", "repeats"):
+    for kind in ("clean", "pairs"):
         term = data_term(halved, (NOISY, OTHER), Supervision(kind), SQUARES, 0.0)
         assert float(term) == pytest.approx(expected, rel=1e-6)
 
 
+def test_errors_to_repeats_count_less_where_the_result_varies() -> None:
+    result = NOISY.numpy() / 2
+    expected = np.mean(evened(result) * (result - OTHER.numpy()) ** 2)
+    term = data_term(halved, (NOISY, OTHER), Supervision("repeats"), SQUARES, 1.0)
+    assert float(term) == pytest.approx(expected, rel=1e-4)
+
+
 def test_blind_spots_count_alone() -> None:
-    counted = np.zeros((2, 8, 8, 1), np.float32)
+    counted = np.zeros((2, 12, 12, 1), np.float32)
     counted[0, 1, 2], counted[1, 5, 5] = 1, 1
     batch = (OTHER, NOISY, tf.constant(counted))
-    errors = [
-        (OTHER.numpy()[place] / 2 - NOISY.numpy()[place]) ** 2
-        for place in ((0, 1, 2, 0), (1, 5, 5, 0))
-    ]
+    places = ((0, 1, 2, 0), (1, 5, 5, 0))
+    errors = [(OTHER.numpy()[place] / 2 - NOISY.numpy()[place]) ** 2 for place in places]
+    weights = [evened(OTHER.numpy() / 2)[place] for place in places]
     blind = Supervision("blind_spot")
     term = data_term(halved, batch, blind, SQUARES, 0.0)
-    assert float(term) == pytest.approx(np.mean(errors), rel=1e-5)
+    assert float(term) == pytest.approx(np.average(errors, weights=weights), rel=1e-4)
     assert noisy_pictures(batch, blind) is NOISY
-    nothing = (OTHER, NOISY, tf.zeros([2, 8, 8, 1]))
+    nothing = (OTHER, NOISY, tf.zeros([2, 12, 12, 1]))
     assert float(data_term(halved, nothing, blind, SQUARES, 0.0)) == 0.0
     # The second picture alone has an error of one pixel.
     one = tuple(part[1:] for part in batch)
     assert validate(halved, [one], blind) == pytest.approx(-10 * np.log10(errors[1]), rel=1e-4)
 
 
-def test_neighbours_and_their_regularizer() -> None:
-    cells = tf.stack([draw_cells(tf.constant([0, k], tf.int64), 4, 4) for k in range(2)])
+def test_neighbours_their_regularizer_and_renewed_pictures() -> None:
+    cells = tf.stack([draw_cells(tf.constant([0, k], tf.int64), 6, 6) for k in range(2)])
     first, second = (part.numpy() for part in take_cells(NOISY, cells))
     near = Supervision("neighbors")
-    plain = float(data_term(halved, (NOISY, cells), near, SQUARES, 0.0))
-    assert plain == pytest.approx(np.mean((first / 2 - second) ** 2), rel=1e-5)
+    weight = evened(first / 2)
+    plain = float(data_term(halved, (NOISY, cells), near, SQUARES, RENEW_FROM - 0.01))
+    assert plain == pytest.approx(np.mean(weight * (first / 2 - second) ** 2), rel=1e-4)
     # r = f(g1) - g2 - (g1(f) - g2(f)), here g1 / 2 - g2 - (g1 - g2) / 2 = -g2 / 2.
-    full = float(data_term(halved, (NOISY, cells), near, SQUARES, 1.0))
-    assert full - plain == pytest.approx(0.5 * np.mean((second / 2) ** 2), rel=1e-5)
+    regularizer = 0.1 * np.mean(weight * (second / 2) ** 2)
+    whole = NOISY.numpy() / 2
+    again = renew(NOISY, tf.constant(whole)).numpy() / 2
+    renewed = 3 * np.mean(evened(again) * (again - whole) ** 2)
+    full = float(data_term(halved, (NOISY, cells), near, SQUARES, RENEW_FROM))
+    assert full - plain == pytest.approx(regularizer + renewed, rel=1e-3)
     # Of each of two pictures there are two inputs.
     expected = np.mean(
         [-10 * np.log10(np.mean((first[k::2] - second[k::2]) ** 2)) for k in (0, 1)]
@@ -66,19 +86,50 @@ def test_neighbours_and_their_regularizer() -> None:
     assert validate(identity, examples, near) == pytest.approx(expected, rel=1e-5)
 
 
-def test_no_gradient_flows_through_the_whole_picture_of_the_regularizer() -> None:
-    cells = draw_cells(tf.constant([0, 1], tf.int64), 4, 4)[tf.newaxis]
+def test_renewed_noise_is_that_of_pixels_as_bright_and_of_no_neighbour() -> None:
+    clean = np.zeros((1, 64, 64, 3), np.float32)
+    clean[:, :, 32:] = 0.5
+    clean += RNG.uniform(0, 0.01, clean.shape).astype(np.float32)
+    spread = np.where(clean > 0.2, 0.11, 0.01).astype(np.float32)
+    noise = RNG.standard_normal(clean.shape, np.float32) * spread
+    renewed = renew(tf.constant(clean + noise), tf.constant(clean)).numpy() - clean
+    # Pixels as wholes change places: all channels of one together.
+    before = np.sort(noise.reshape(-1, 3) @ [1, 10, 100])
+    after = np.sort(renewed.reshape(-1, 3) @ [1, 10, 100])
+    np.testing.assert_allclose(after, before, atol=1e-3)
+    assert renewed[:, :, :32].std() < 0.025  # but for the 64 darkest all are from the dark half
+    assert renewed[:, :, 32:].std() == pytest.approx(0.11, rel=0.05)
+    assert abs(np.corrcoef(noise.ravel(), renewed.ravel())[0, 1]) < 0.05
+
+
+def test_masked_blind_spots_learn_from_no_renewed_pictures() -> None:
+    """Noise that neighbours share is not moved pixel by pixel."""
+    counted = tf.ones([2, 12, 12, 1])
+    batch = (OTHER, NOISY, counted)
+    rows = Supervision("blind_spot", (1, 3))
+    early, late = (float(data_term(halved, batch, rows, SQUARES, at)) for at in (0.0, 1.0))
+    assert early == late
+    blind = Supervision("blind_spot")
+    assert float(data_term(halved, batch, blind, SQUARES, 1.0)) > early
+
+
+def test_no_gradient_flows_through_what_the_network_made_before() -> None:
+    cells = draw_cells(tf.constant([0, 1], tf.int64), 6, 6)[tf.newaxis]
     noisy = NOISY[:1]
     first, second = (part.numpy() for part in take_cells(noisy, cells))
     scale = tf.Variable(0.5)
     with tf.GradientTape() as tape:
         batch = (noisy, cells)
         term = data_term(lambda x: scale * x, batch, Supervision("neighbors"), SQUARES, 1.0)
-    # d/ds of mean((s g1 - g2)^2) + mean((s g1 - g2 - (g1 - g2) / 2)^2) / 2, with that
-    # (g1 - g2) / 2 fixed.
+    # d/ds of mean(w (s g1 - g2)^2) + 0.1 mean(w (s g1 - g2 - (g1 - g2) / 2)^2)
+    # + 3 mean(v (s z - y)^2), with w, v, the renewed z, y and that (g1 - g2) / 2 fixed.
+    weight, whole = evened(first / 2), noisy.numpy() / 2
     inner = 0.5 * first - second
-    expected = np.mean(2 * inner * first) + np.mean((inner - (first - second) / 2) * first)
-    assert float(tape.gradient(term, scale)) == pytest.approx(expected, rel=1e-4)
+    again = renew(noisy, tf.constant(whole)).numpy()
+    expected = np.mean(weight * 2 * inner * first)
+    expected += 0.1 * np.mean(weight * 2 * (inner - (first - second) / 2) * first)
+    expected += 3 * np.mean(evened(again / 2) * 2 * (again / 2 - whole) * again)
+    assert float(tape.gradient(term, scale)) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(
