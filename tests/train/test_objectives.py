@@ -89,7 +89,7 @@ def test_neighbours_their_regularizer_and_renewed_pictures() -> None:
 def test_renewed_noise_is_that_of_pixels_as_bright_and_of_no_neighbour() -> None:
     clean = np.zeros((1, 64, 64, 3), np.float32)
     clean[:, :, 32:] = 0.5
-    clean += RNG.uniform(0, 0.01, clean.shape).astype(np.float32)
+    clean += RNG.random(clean.shape, np.float32) * np.float32(0.01)
     spread = np.where(clean > 0.2, 0.11, 0.01).astype(np.float32)
     noise = RNG.standard_normal(clean.shape, np.float32) * spread
     renewed = renew(tf.constant(clean + noise), tf.constant(clean)).numpy() - clean
