@@ -142,7 +142,7 @@ test("Lab: its links lead to the claims of the lecture, with and without a netwo
   const ids = links.map((link) => new URL(link).hash.slice(1));
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   const [lecture] = await Promise.all([page.context().waitForEvent("page"), page.locator("#lab a").first().click()]);
-  await lecture.waitForSelector("article");
+  await lecture.waitForLoadState(); // articles appear one by one
   for (const id of ids) expect(await lecture.locator(`article[id=${id}]`).count(), id).toBe(1);
   await lecture.waitForFunction(() => caches.match(location.href.split("#")[0])); // it is kept after it has come
   await page.context().setOffline(true);
