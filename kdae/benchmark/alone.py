@@ -285,7 +285,7 @@ def _train(
     tree["train"] = base["train"] | case.train | every
     tree["train"] |= {"seed": seed, "steps": steps, "grow": []}
     if case.train["supervision"] == "neighbors":
-        # Its inputs have half the size: as large as the others' with twice the patch.
+        # Its inputs are half as wide as its patches: so they are as wide as those of others.
         tree["train"]["patch"] *= 2
         tree["train"]["batch"] = max(1, tree["train"]["batch"] // 2)
     tree["validation"] = base["validation"] | {"limit": 4}

@@ -52,7 +52,7 @@ class Supervision:
 
     @property
     def independent(self) -> bool:
-        """Whether each picture is alone, and its noise independent from pixel to pixel."""
+        """Whether there is one shot of each scene, with noise independent between pixels."""
         return self.kind == "neighbors" or (
             self.kind == "blind_spot" and self.blind_mask == (1, 1)
         )

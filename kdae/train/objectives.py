@@ -110,8 +110,6 @@ def data_term(
         return _cost(target, restored, None, loss)
     weight = _evened(restored, counted)
     term = _cost(target, restored, weight, loss)
-    if counted is not None and loss.reduction == "mean":
-        term = tf.math.divide_no_nan(term, tf.reduce_mean(counted))
     if not supervision.independent:
         return term
 
@@ -170,7 +168,7 @@ def _evened(restored: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
         counted: 1 at pixels that count and 0 elsewhere, `[N, H, W, 1]`; None: all count.
 
     Returns:
-        Float32 `[N, H, W, C]`, with a mean of 1 over all values that count.
+        Float32 `[N, H, W, C]` with a mean of 1: pixels that count stand for those that do not.
     """
     restored = tf.stop_gradient(restored)
 
@@ -179,11 +177,8 @@ def _evened(restored: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
 
     # Rounding can make a variance of 0 negative.
     spread = tf.sqrt(tf.maximum(around(restored**2) - around(restored) ** 2, 0.0))
-    weight = 1.0 / (spread + _FLOOR)
-    if counted is None:
-        return weight / tf.reduce_mean(weight)
-    weight *= counted
-    return tf.math.divide_no_nan(weight * tf.reduce_mean(counted), tf.reduce_mean(weight))
+    weight = (1.0 if counted is None else counted) / (spread + _FLOOR)
+    return tf.math.divide_no_nan(weight, tf.reduce_mean(weight))
 
 
 def validate(forward: Forward, examples: list[Learned], supervision: Supervision) -> float:
